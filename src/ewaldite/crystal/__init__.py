@@ -1,0 +1,1 @@
+"""Cell, symmetry and asymmetric unit (gemmi is imported only here)."""

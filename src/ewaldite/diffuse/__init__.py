@@ -1,0 +1,1 @@
+"""X-ray rotation images to a diffuse-scattering map."""

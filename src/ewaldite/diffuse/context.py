@@ -1,0 +1,190 @@
+"""What all steps of a diffuse run share: options, opened sweeps, crystal, places of files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import scipp as sc
+from numpy.typing import NDArray
+
+from ewaldite.crystal.cell import cell_from_axes, orthogonalization
+from ewaldite.crystal.symmetry import (
+    SpaceGroup,
+    check_cell,
+    check_subdivision,
+    space_group,
+    symmetrized_cell,
+)
+from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.diffuse.sweep_input import SweepInput, open_sweep
+from ewaldite.diffuse.wedge_job import BRAGG_GRID
+from ewaldite.errors import UserError
+from ewaldite.io.nexus import Sample, load
+from ewaldite.model.experiment import FloatArray
+from ewaldite.model.partition import Partition
+from ewaldite.model.provenance import Provenance
+from ewaldite.run.progress import Progress, SilentProgress
+
+#: Cells of sweeps that differ by more than this are not of one crystal form.
+ISOMORPHOUS = 0.03
+
+
+@dataclass(frozen=True)
+class Context:
+    """A diffuse run.
+
+    Attributes
+    ----------
+    options:
+        The configuration.
+    base:
+        Folder to which its paths refer.
+    command:
+        Command line, for the provenance.
+    options_text:
+        The full options as TOML.
+    log:
+        Where the run says what it does.
+    progress:
+        Who is told how far it is.
+    """
+
+    options: DiffuseOptions
+    base: Path
+    command: str = ""
+    options_text: str = ""
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("ewaldite"))
+    progress: Progress = field(default_factory=SilentProgress)
+
+    @property
+    def out(self) -> Path:
+        """Folder of the results."""
+        return self.base / self.options.output.directory
+
+    @property
+    def work(self) -> Path:
+        """Folder of what steps hand to one another."""
+        return self.out / "work"
+
+    def path(self, name: str) -> Path:
+        """Path of a result."""
+        return self.out / name
+
+    @cached_property
+    def entries(self) -> tuple[SweepInput, ...]:
+        """The sweeps, opened and checked."""
+        numbers = range(len(self.options.sweep))
+        return tuple(open_sweep(self.options, number, self.base) for number in numbers)
+
+    @cached_property
+    def partition(self) -> Partition:
+        """Common refinement of the grids of filter, observations, Bragg table and map."""
+        options = self.options
+        grids = (options.filter.grid, options.scale.grid, options.map.grid, BRAGG_GRID)
+        return Partition.of(*dict.fromkeys(grids))
+
+    @cached_property
+    def group(self) -> SpaceGroup:
+        """Space group: the option, else the geometry."""
+        name = self.options.crystal.space_group
+        if name is None:
+            named = {e.sweep.space_group for e in self.entries if e.sweep.space_group}
+            if len(named) != 1:
+                found = "no geometry says it" if not named else f"they say {sorted(named)}"
+                raise UserError(
+                    "find the space group", found, "Give [crystal] space_group."
+                )
+            name = named.pop()
+        group = space_group(name, cell=self.cells.mean(axis=0))
+        for cell in self.cells:
+            check_cell(cell, group)
+        for grid in (self.options.scale.grid, self.options.map.grid):
+            check_subdivision(grid, group)
+        return group
+
+    @cached_property
+    def cells(self) -> FloatArray:
+        """Mean cell of each sweep; dims (sweep, 6), Å and degrees."""
+        cells = np.array(
+            [
+                np.mean([cell_from_axes(w.mean_axes) for w in e.sweep.wedges], axis=0)
+                for e in self.entries
+            ]
+        )
+        if np.any(np.abs(cells / cells[0] - 1) > ISOMORPHOUS):
+            raise UserError(
+                "merge the sweeps",
+                "their cells differ: "
+                + "; ".join(" ".join(f"{x:.2f}" for x in cell) for cell in cells),
+                "Merge crystals of one form only.",
+            )
+        return cells
+
+    @cached_property
+    def cell(self) -> FloatArray:
+        """Mean cell, made to obey the symmetry; dims (6), Å and degrees."""
+        return symmetrized_cell(self.cells.mean(axis=0), self.group)
+
+    @cached_property
+    def metric(self) -> FloatArray:
+        """Reciprocal metric tensor; dims (3, 3), 1/Å²."""
+        reciprocal = np.linalg.inv(orthogonalization(self.cell))
+        return np.asarray(reciprocal @ reciprocal.T)
+
+    @cached_property
+    def d_min(self) -> float:
+        """Resolution of the map: the option, else the edge of the detector; Å."""
+        if self.options.map.d_min is not None:
+            return self.options.map.d_min
+        largest = 0.0
+        for entry in self.entries:
+            s = entry.features(entry.sweep.wedges[0]).resolution()
+            largest = max(largest, float(np.nanmax(s[self.good(entry.number)])))
+        return 1.0 / largest
+
+    def good(self, number: int) -> NDArray[np.bool_]:
+        """Pixels of a sweep that take part, by the file of the mask step; dims (slow, fast)."""
+        masks = load(self.path("masks.nxs"))[self.options.sweep[number].name]
+        good = np.ones(self.entries[number].sweep.image_shape, dtype=bool)
+        for mask in masks.values():
+            good &= ~mask.values
+        return good
+
+    def sample(self, grid: object = None) -> Sample:
+        """Cell, symmetry and orientations as result files carry them."""
+        cell = tuple(float(x) for x in self.cell)
+        axes = {
+            e.options.name: np.mean([w.mean_axes for w in e.sweep.wedges], axis=0)
+            for e in self.entries
+        }
+        return Sample(cell=cell, space_group=self.group.name, grid=grid, axes=axes)  # type: ignore[arg-type]
+
+    def provenance(self, *notes: str) -> Provenance:
+        """How the results came about."""
+        inputs, tables = {}, {}
+        for entry in self.entries:
+            name = entry.options.name
+            inputs[f"images of {name}"] = entry.images.digest()
+            tables |= {f"{key} of {name}": v for key, v in entry.resolved.sources.items()}
+        merge = self.options.merge
+        return Provenance(
+            command=self.command,
+            options=self.options_text,
+            inputs=inputs,
+            tables=tables,
+            seeds={"half sets": merge.seed, "oversampling": self.options.integrate.seed},
+            notes=tuple(dict.fromkeys([*(n for e in self.entries for n in e.notes), *notes])),
+        )
+
+
+def column(values: NDArray[np.float64], unit: str | None = "one") -> sc.Variable:
+    """Column of a table; dims (voxel)."""
+    return sc.array(dims=["voxel"], values=values, unit=unit)
+
+
+Say = Callable[[str], None]

@@ -1,0 +1,185 @@
+"""Steps that look at images: the pixel mask, and the pass that counts and filters."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import scipp as sc
+
+from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.integrate import WedgeSums
+from ewaldite.diffuse.max_count import automatic_max_count
+from ewaldite.diffuse.memory import predict_need
+from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.diffuse.shard_file import load_wedge, save_wedge
+from ewaldite.diffuse.sweep_mask import sweep_mask
+from ewaldite.diffuse.wedge_job import WedgeJob
+from ewaldite.io.atomic import write_text
+from ewaldite.io.nexus import save
+from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
+from ewaldite.run.digest import digest
+from ewaldite.run.executor import ShardProgress, run_shards
+from ewaldite.run.plan import plan_workers
+
+_SAMPLE_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One wedge of one sweep."""
+
+    sweep: int
+    wedge: int
+    frames: int
+
+
+def mask_pixels(context: Context) -> None:
+    """Step ``mask``: write the named pixel masks of every sweep to ``masks.nxs``."""
+    masks = {}
+    for entry in context.entries:
+        mask = sweep_mask(entry, context.options, context.base)
+        name = entry.options.name
+        masks[name] = sc.DataGroup(
+            {
+                reason: sc.array(dims=["slow", "fast"], values=excluded)
+                for reason, excluded in mask.reasons.items()
+            }
+        )
+        good = int(mask.good.sum())
+        context.log.info("mask of %s: %d of %d pixels take part", name, good, mask.good.size)
+        for reason, count in mask.counts().items():
+            if count:
+                context.log.info("  %s: %d pixels", reason, count)
+    save(context.path("masks.nxs"), sc.DataGroup(masks), context.provenance())
+
+
+def filter_images(context: Context) -> None:
+    """Step ``filter``: one pass over all images, wedge by wedge in parallel.
+
+    Each wedge leaves a checkpoint with its sums and the voxels that it holds for Bragg peaks; the
+    summaries of all go to ``work/filter.json``.
+    """
+    shards = all_shards(context)
+    jobs = [_job(context, number) for number in range(len(context.entries))]
+    need = predict_need(context, jobs)
+    plan = plan_workers(
+        need,
+        memory_budget(context.options.run.memory),
+        processors=context.options.run.workers or usable_processors(),
+        shards=len(shards),
+    )
+    context.log.info("%s", plan)
+
+    def reduce(shard: Shard) -> WedgeSums:
+        job = jobs[shard.sweep]
+        return job.reduce(job.entry.sweep.wedges[shard.wedge])
+
+    results = run_shards(
+        shards,
+        reduce,
+        workers=plan.workers,
+        name="images",
+        store=wedge_store(context),
+        progress=ShardProgress(
+            context.progress, size=lambda s: s.frames, unit="frames", by_reduce=True
+        ),
+    )
+    summaries = []
+    with closing(results):
+        for shard, sums in zip(shards, results, strict=True):
+            name = context.options.sweep[shard.sweep].name
+            summaries.append({"sweep": name, "wedge": shard.wedge, **sums.summary})
+    write_text(context.work / "filter.json", json.dumps(summaries, indent=1))
+    masked = sum(s["voxels masked"] for s in summaries)
+    voxels = sum(s["voxels"] for s in summaries)
+    skipped = sum(s["frames skipped"] for s in summaries)
+    context.log.info("filter: %d of %d voxels are Bragg peaks", masked, voxels)
+    if skipped:
+        context.log.warning("%d frames could not be read and were skipped", skipped)
+
+
+def all_shards(context: Context) -> list[Shard]:
+    """Return the wedges of all sweeps, in order."""
+    return [
+        Shard(entry.number, wedge.index, len(wedge))
+        for entry in context.entries
+        for wedge in entry.sweep.wedges
+    ]
+
+
+def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
+    """Checkpoints of the wedges."""
+    inputs = [digest(pass_inputs(context.options, n), stamps(context, n)) for n in _numbers(context)]
+
+    def key(shard: Shard) -> Key:
+        name = f"{context.options.sweep[shard.sweep].name}/{shard.wedge}"
+        return Key(name, digest(inputs[shard.sweep], shard.wedge))
+
+    store = CheckpointStore(context.work / "wedges", suffix=".npz")
+    return ShardStore(store, key, save_wedge, load_wedge)
+
+
+def pass_inputs(options: DiffuseOptions, number: int) -> dict[str, object]:
+    """Options that the sums of a sweep depend on."""
+    return {
+        "sweep": options.sweep[number],
+        "mask": options.mask,
+        "filter": options.filter.model_dump(exclude={"refine"}),
+        "integrate": options.integrate,
+        "corrections": options.corrections,
+        "scale": options.scale.grid,
+        "map": options.map,
+    }
+
+
+def stamps(context: Context, number: int) -> list[str]:
+    """What tells the files of a sweep from others."""
+    entry = context.entries[number]
+    return [entry.images.digest(), *(s for s in geometry_stamps(context, number))]
+
+
+def geometry_stamps(context: Context, number: int) -> list[str]:
+    """Size and time of the geometry files of a sweep."""
+    given = context.options.sweep[number].geometry
+    found = []
+    for name in [given] if isinstance(given, str) else given:
+        path = context.base / name
+        files = sorted(path.glob("*.*P*")) if path.is_dir() else [path]
+        found += [f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
+    return found
+
+
+def _numbers(context: Context) -> range:
+    return range(len(context.options.sweep))
+
+
+def _job(context: Context, number: int) -> WedgeJob:
+    entry = context.entries[number]
+    good = context.good(number)
+    return WedgeJob(
+        entry=entry,
+        options=context.options,
+        good=good,
+        partition=context.partition,
+        bins=_bins(context, number, good),
+        reciprocal_lengths=np.sqrt(np.diag(context.metric)),
+        done=context.progress.advance,
+    )
+
+
+def _bins(context: Context, number: int, good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+    """Length of the histograms that the filter wants."""
+    options, images = context.options.filter, context.entries[number].images
+    if options.method != "poisson":
+        return 0
+    if options.max_count != "auto":
+        return options.max_count + 1
+    chosen = np.unique(np.linspace(0, len(images) - 1, _SAMPLE_FRAMES).astype(int))
+    sample = np.stack([np.asarray(images.read(int(i)), dtype=np.int64) for i in chosen])
+    max_count = automatic_max_count(sample, good)
+    context.log.info("filter of %s: counts up to %d", context.options.sweep[number].name, max_count)
+    return max_count + 1

@@ -1,0 +1,115 @@
+"""Steps from observations to the merged table, its statistics, and the map."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipp as sc
+
+from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.expand import expand, map_bytes
+from ewaldite.diffuse.merge import finish
+from ewaldite.diffuse.merge_sums import MergeSums, prepare
+from ewaldite.diffuse.observations import Observations
+from ewaldite.diffuse.outliers import OUTLIER, mask_outliers
+from ewaldite.diffuse.rates import ShellSums
+from ewaldite.diffuse.statistics import shell_table
+from ewaldite.errors import UserError
+from ewaldite.io.nexus import iterate, load, save
+from ewaldite.run.budget import memory_budget
+from ewaldite.run.memory import current_rss
+from ewaldite.run.sizes import format_bytes
+
+_BLOCK = 500_000
+_SHELLS = 20
+
+
+def merge_observations(context: Context) -> None:
+    """Step ``merge``: merge the observations on the map's grid, block by block.
+
+    Writes ``merged.nxs`` and the statistics in resolution shells, ``statistics.nxs``.
+    """
+    options = context.options.merge
+    source = _without_outliers(context)
+    rates = ShellSums(np.zeros((5, 1, 1)))
+    for block in source():
+        rates = rates + prepare(block, None, None)[1]
+    sums: MergeSums | None = None
+    for number, block in enumerate(source()):
+        part = MergeSums.of(
+            prepare(block, None, None, rates)[0],
+            context.group,
+            estimator=options.estimator,
+            friedel=options.friedel,
+            rng=np.random.default_rng([options.seed, number]),
+        )
+        sums = part if sums is None else sums + part
+    if sums is None or len(sums.key) == 0:
+        raise UserError(
+            "merge the observations",
+            "there is none",
+            "Look at the masks in the report: the pixel mask or the filter left nothing.",
+        )
+    merged = finish(sums, options.noise)
+    sample = context.sample(context.options.map.grid)
+    context.log.info("merge: %d voxels", len(merged))
+    save(context.path("merged.nxs"), merged, context.provenance(), sample=sample)
+    statistics = shell_table(
+        merged,
+        context.group,
+        context.metric,
+        context.d_min,
+        width=1.0 / context.d_min / _SHELLS,
+        kind=options.half_sets,
+    )
+    save(
+        context.path("statistics.nxs"),
+        sc.DataGroup(dict(statistics.items())),
+        context.provenance(),
+        sample=sample,
+    )
+
+
+def _without_outliers(context: Context):  # type: ignore[no-untyped-def]
+    """Blocks of observations, with outliers masked if the options ask for it."""
+    path, options = context.work / "map_observations.nxs", context.options.merge
+    if options.outlier_sigma is None:
+        return lambda: (Observations.from_scipp(b) for b in iterate(path, rows=_BLOCK))
+    table = mask_outliers(
+        Observations.from_scipp(load(path)),
+        context.group,
+        k=options.outlier_sigma,
+        friedel=options.friedel,
+    )
+    count = int(table.masks[OUTLIER].sum())
+    context.log.info("merge: %d of %d observations are outliers", count, len(table))
+    return lambda: iter([table])
+
+
+def make_map(context: Context) -> None:
+    """Step ``map``: spread the merged table over reciprocal space, ``map.nxs``.
+
+    Raises
+    ------
+    UserError
+        If the dense map does not fit in memory.
+    """
+    options = context.options
+    needed = map_bytes(options.map.grid, context.group, context.metric, context.d_min)
+    budget = memory_budget(options.run.memory)
+    if needed + current_rss() > budget.bytes:
+        raise UserError(
+            "make the map",
+            f"it needs {format_bytes(needed)}, more than {budget} leaves",
+            "Choose a larger [map] d_min or a smaller subdivide, or raise [run] memory.",
+        )
+    merged = load(context.path("merged.nxs"))
+    dense = expand(
+        merged, context.group, context.metric, context.d_min, friedel=options.merge.friedel
+    )
+    context.log.info("map: %s voxels", " × ".join(str(n) for n in dense.shape))
+    save(
+        context.path("map.nxs"),
+        dense,
+        context.provenance(),
+        sample=context.sample(options.map.grid),
+    )

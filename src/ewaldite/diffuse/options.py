@@ -1,0 +1,187 @@
+"""Options of the diffuse chain: the sections of its TOML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ewaldite.diffuse.filter_options import FilterOptions
+from ewaldite.model.grid import Grid, GridMode
+
+Triple = tuple[
+    Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+]
+Switch = bool
+
+
+class Section(BaseModel):
+    """A section of the configuration: immutable, and strict about misspelt names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OutputOptions(Section):
+    """Where results go."""
+
+    directory: Path = Field(Path("out"), description="folder for results, made if absent")
+
+
+class SweepOptions(Section):
+    """One series of images with its geometry."""
+
+    name: str = Field(description="short name, used in file names and reports")
+    images: str | list[str] = Field(description="template with ####, list, or HDF5 master file")
+    geometry: str | list[str] = Field(
+        description="XPARM.XDS, GXPARM.XDS, folder with XDS.INP and INTEGRATE.LP, DIALS .expt, "
+        "NXmx; a list where detector and crystal come from different files"
+    )
+    experiment: int | None = Field(None, ge=0, description="which experiment of a DIALS file")
+    background: str | list[str] | None = Field(None, description="images without the crystal")
+    frames: tuple[int, int] | None = Field(None, description="first and last frame number")
+    exclude: list[int] = Field(default_factory=list, description="frame numbers to leave out")
+    exposure: float | None = Field(None, gt=0, description="s a frame, where no file says it")
+    background_exposure: float | None = Field(None, gt=0, description="s a background frame")
+    transmission: float = Field(1.0, gt=0, description="beam transmission of the sweep")
+    background_transmission: float = Field(1.0, gt=0, description="and of its background")
+    phi: list[float] | None = Field(None, description="degrees, one a frame, for stills")
+
+
+class CrystalOptions(Section):
+    """The crystal."""
+
+    space_group: str | None = Field(None, description="name or number; else from the geometry")
+
+
+class MaskOptions(Section):
+    """Pixels that take no part."""
+
+    file: Path | None = Field(None, description="TIFF, NPY or HDF5 image, non-zero is excluded")
+    rectangles: list[tuple[float, float, float, float]] = Field(
+        default_factory=list, description="fast_min, fast_max, slow_min, slow_max (0-based)"
+    )
+    ellipses: list[tuple[float, float, float, float]] = Field(
+        default_factory=list, description="bounding boxes, as rectangles; the beam stop, say"
+    )
+    polygons: list[list[tuple[float, float]]] = Field(
+        default_factory=list, description="vertices (fast, slow), 0-based"
+    )
+    resolution_rings: list[tuple[float, float]] = Field(
+        default_factory=list, description="d ranges in Å that are left out: ice rings"
+    )
+    virtual_pixels: bool | Literal["auto"] = Field(
+        "auto", description="pixels between the chips of Pilatus modules"
+    )
+    untrusted: bool = Field(True, description="use the regions that the geometry file names")
+    minimum: int | None = Field(None, description="smallest valid count")
+    overload: int | None = Field(None, description="smallest count that is not valid")
+
+
+class IntegrateOptions(Section):
+    """Counting pixels into voxels."""
+
+    wedge_degrees: float = Field(5.0, gt=0, description="for geometry that is not in blocks")
+    oversample: int = Field(1, ge=1, description="sub-angles a frame; counts are drawn apart")
+    seed: int = Field(0, ge=0, description="of the draws")
+    missing: Literal["error", "skip"] = Field("error", description="unreadable frames")
+    gain: float = Field(1.0, gt=0, description="detector units per photon")
+    pedestal: float = Field(0.0, description="detector units at zero photons")
+
+
+class CorrectionOptions(Section):
+    """What is corrected, by name; and the values that the files lack."""
+
+    solid_angle: Switch = True
+    polarization: Switch = True
+    efficiency: Switch = True
+    attenuation: Switch = True
+    parallax: bool | Literal["xds", "dials"] = True
+    polarization_fraction: float | None = Field(None, ge=0, le=1)
+    polarization_normal: tuple[float, float, float] | None = None
+    sensor_material: str | None = None
+    sensor_thickness: str | None = Field(None, description="with unit, as in '1 mm'")
+    attenuation_coefficient: str | None = Field(None, description="of the sensor, as '3.7 /mm'")
+    path: Literal["air", "helium", "vacuum"] = "air"
+    path_temperature: str = "293.15 K"
+    path_pressure: str = "101325 Pa"
+
+
+class ScaleOptions(Section):
+    """The table of observations."""
+
+    subdivide: Triple = (1, 1, 1)
+    mode: GridMode = "node"
+    minimum_pixels: int = Field(1, ge=1, description="fewer pixels make no observation")
+    merge_within_degrees: float = Field(
+        0.0, ge=0, description="join observations of one voxel in a sweep within this span"
+    )
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the observations."""
+        return Grid(self.subdivide, self.mode)
+
+
+class MergeOptions(Section):
+    """Equivalent observations to one."""
+
+    estimator: Literal["ratio", "inverse_variance"] = "ratio"
+    noise: Literal["poisson", "empirical"] = "poisson"
+    friedel: bool = Field(True, description="merge Friedel mates (Laue group)")
+    outlier_sigma: float | None = Field(
+        None, gt=0, description="reject beyond k rms, both sides"
+    )
+    half_sets: Literal["random", "weighted", "friedel"] = "random"
+    seed: int = Field(0, ge=0)
+
+
+class MapOptions(Section):
+    """The grid of the map."""
+
+    subdivide: Triple = (3, 3, 3)
+    mode: GridMode = "node"
+    d_min: float | None = Field(None, gt=0, description="Å; default: the detector's edge")
+    d_max: float | None = Field(None, gt=0, description="Å")
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the map."""
+        return Grid(self.subdivide, self.mode)
+
+
+class RunOptions(Section):
+    """How the work is done; does not change results."""
+
+    workers: int | None = Field(None, ge=1, description="threads; default: the processors")
+    memory: str | None = Field(None, description="budget, as '1.5 GB'; default: what is free")
+
+
+class DiffuseOptions(Section):
+    """The whole configuration of a diffuse run."""
+
+    output: OutputOptions = OutputOptions()
+    sweep: list[SweepOptions] = Field(min_length=1)
+    crystal: CrystalOptions = CrystalOptions()
+    mask: MaskOptions = MaskOptions()
+    filter: FilterOptions = FilterOptions()
+    integrate: IntegrateOptions = IntegrateOptions()
+    corrections: CorrectionOptions = CorrectionOptions()
+    scale: ScaleOptions = ScaleOptions()
+    merge: MergeOptions = MergeOptions()
+    map: MapOptions = MapOptions()
+    run: RunOptions = RunOptions()
+
+    @field_validator("sweep")
+    @classmethod
+    def _distinct_names(cls, sweep: list[SweepOptions]) -> list[SweepOptions]:
+        names = [s.name for s in sweep]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two sweeps have the same name among {names}")
+        return sweep
+
+    @model_validator(mode="after")
+    def _resolution_in_order(self) -> DiffuseOptions:
+        if self.map.d_min and self.map.d_max and self.map.d_min >= self.map.d_max:
+            raise ValueError(f"map: d_min {self.map.d_min} is not below d_max {self.map.d_max}")
+        return self

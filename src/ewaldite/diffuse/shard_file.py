@@ -1,0 +1,84 @@
+"""Sums of a wedge on disk, equal to the bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ewaldite.diffuse.collect import Collected
+from ewaldite.diffuse.integrate import WedgeSums
+from ewaldite.model.grid import Grid
+from ewaldite.model.partition import Partition
+from ewaldite.model.sums import Sums
+
+
+def save_wedge(sums: WedgeSums, path: Path) -> None:
+    """Write the sums of a wedge to an NPZ file."""
+    header = {
+        "grids": [[grid.n, grid.mode] for grid in sums.partition.grids],
+        "filter": [sums.filter_grid.n, sums.filter_grid.mode],
+        "summary": sums.summary,
+    }
+    _save(path, header, {"segments": sums.segments}, masked=sums.masked)
+
+
+def load_wedge(path: Path) -> WedgeSums:
+    """Read what :func:`save_wedge` wrote."""
+    header, tables, arrays = _load(path)
+    grids = [Grid((n[0], n[1], n[2]), mode) for n, mode in header["grids"]]
+    n, mode = header["filter"]
+    return WedgeSums(
+        Partition.of(*grids),
+        Grid((n[0], n[1], n[2]), mode),
+        tables["segments"],
+        arrays["masked"],
+        header["summary"],
+    )
+
+
+def save_collected(collected: dict[str, Collected], path: Path) -> None:
+    """Write a wedge on several grids to an NPZ file."""
+    tables = {}
+    for name, one in collected.items():
+        tables[f"{name}/included"] = one.included
+        tables[f"{name}/excluded"] = one.excluded
+    _save(path, {"names": list(collected)}, tables)
+
+
+def load_collected(path: Path) -> dict[str, Collected]:
+    """Read what :func:`save_collected` wrote."""
+    header, tables, _ = _load(path)
+    return {
+        name: Collected(tables[f"{name}/included"], tables[f"{name}/excluded"])
+        for name in header["names"]
+    }
+
+
+def _save(path: Path, header: dict[str, Any], tables: dict[str, Sums], **arrays: Any) -> None:
+    content = dict(arrays)
+    for name, table in tables.items():
+        content[f"{name}:index"] = table.index.astype(np.int32)
+        for column, values in table.columns.items():
+            content[f"{name}:{column}"] = values
+    with path.open("wb") as stream:
+        np.savez(stream, **{"header": np.array(json.dumps(header)), **content})
+
+
+def _load(path: Path) -> tuple[dict[str, Any], dict[str, Sums], dict[str, Any]]:
+    columns: dict[str, dict[str, Any]] = {}
+    arrays: dict[str, Any] = {}
+    with np.load(path, allow_pickle=False) as content:
+        header = json.loads(str(content["header"][()]))
+        for key in content.files:
+            table, colon, column = key.rpartition(":")
+            if colon:
+                columns.setdefault(table, {})[column] = content[key]
+            elif key != "header":
+                arrays[key] = content[key]
+    tables = {
+        name: Sums(named.pop("index").astype(np.int64), named) for name, named in columns.items()
+    }
+    return header, tables, arrays

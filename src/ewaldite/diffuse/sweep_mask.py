@@ -1,0 +1,85 @@
+"""The pixel mask of a sweep, from all that says something about its pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ewaldite.diffuse.mask import (
+    is_pilatus,
+    no_count,
+    outside_panels,
+    region_mask,
+    regions_of,
+    resolution_mask,
+    virtual_pixels,
+)
+from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.diffuse.sweep_input import SweepInput
+from ewaldite.errors import UserError
+from ewaldite.io.mask_file import read_mask_file
+from ewaldite.model.pixel_mask import PixelMask
+
+
+def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelMask:
+    """Mask the pixels of a sweep that take no part.
+
+    Parameters
+    ----------
+    entry:
+        The sweep.
+    options:
+        The whole configuration.
+    base:
+        Folder to which paths refer.
+
+    Returns
+    -------
+    :
+        Named masks; dims (slow, fast).
+
+    Raises
+    ------
+    UserError
+        If nothing is left, or a file or region cannot be used.
+    """
+    shape, sweep, section = entry.sweep.image_shape, entry.sweep, options.mask
+    mask = PixelMask(shape)
+    for name, excluded in entry.images.masks().items():
+        mask = mask.with_reason(name, excluded)
+    minimum = section.minimum
+    if minimum is None and sweep.trusted_range is not None:
+        minimum = max(sweep.trusted_range[0], 0)
+    first = entry.images.read(0)
+    mask = mask.with_reason(
+        "no count in the first frame", no_count(first, entry.images.markers, minimum)
+    )
+    mask = mask.with_reason("outside panels", outside_panels(sweep.wedges[0].panels, shape))
+    for region in (*(sweep.untrusted if section.untrusted else ()), *regions_of(section)):
+        mask = mask.with_reason(region.name, region_mask(region, shape))
+    if section.virtual_pixels is True or (
+        section.virtual_pixels == "auto" and _detector_is_pilatus(entry)
+    ):
+        mask = mask.with_reason("virtual pixels", virtual_pixels(shape))
+    if section.file is not None:
+        mask = mask.with_reason("mask file", read_mask_file(base / section.file, shape))
+    rings = resolution_mask(
+        entry.features(sweep.wedges[0]).resolution(),
+        options.map.d_min,
+        options.map.d_max,
+        section.resolution_rings,
+    )
+    for name, excluded in rings.items():
+        mask = mask.with_reason(name, excluded)
+    if not mask.good.any():
+        worst = max(mask.counts().items(), key=lambda item: item[1])
+        raise UserError(
+            f"reduce the sweep '{entry.options.name}'",
+            f"every pixel is masked; most of them by '{worst[0]}' ({worst[1]} pixels)",
+            "Check [mask] and [map] d_min, d_max.",
+        )
+    return mask
+
+
+def _detector_is_pilatus(entry: SweepInput) -> bool:
+    name = entry.images.metadata.detector or ""
+    return is_pilatus(entry.sweep.image_shape) and "pilatus" in name.lower()

@@ -1,0 +1,179 @@
+"""Steps from the sums of wedges to the tables of observations and Bragg reflections."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import scipp as sc
+from numpy.typing import NDArray
+
+from ewaldite.diffuse.bragg import bragg_table
+from ewaldite.diffuse.collect import Collected, collect, masked_with_neighbours
+from ewaldite.diffuse.combine import join_neighbours
+from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.export import observations_of
+from ewaldite.diffuse.image_steps import Shard, all_shards, filter_images, wedge_store
+from ewaldite.diffuse.integrate import WedgeSums
+from ewaldite.diffuse.observations import Observations
+from ewaldite.diffuse.shard_file import load_collected, save_collected
+from ewaldite.diffuse.sweep_input import cell_of
+from ewaldite.diffuse.wedge_job import BRAGG_GRID
+from ewaldite.errors import UserError
+from ewaldite.io.atomic import atomic_path, write_text
+from ewaldite.io.nexus import TableWriter, iterate, load, save
+from ewaldite.model.grid import Grid
+
+#: Grids of the collected sums.
+SCALE, MAP, BRAGG = "scale", "map", "bragg"
+
+
+def grids(context: Context) -> dict[str, Grid]:
+    """Grids that the sums of a wedge are collected on."""
+    options = context.options
+    return {SCALE: options.scale.grid, MAP: options.map.grid, BRAGG: BRAGG_GRID}
+
+
+def integrate_wedges(context: Context) -> None:
+    """Step ``integrate``: sum every wedge into the grids, Bragg peaks apart.
+
+    The mask of a wedge is joined with those of the wedges before and after it.
+    """
+    refine = context.options.filter.refine
+    summaries = []
+    for shard, sums, before, after in _with_neighbours(context):
+        neighbours = [other.masked for other in (before, after) if refine and other is not None]
+        masked = masked_with_neighbours(sums, neighbours)
+        collected = {
+            name: collect(sums, grid, masked) for name, grid in grids(context).items()
+        }
+        with atomic_path(_collected_path(context, shard)) as path:
+            save_collected(collected, path)
+        name = context.options.sweep[shard.sweep].name
+        summaries.append({"sweep": name, "wedge": shard.wedge, "voxels masked": len(masked)})
+    write_text(context.work / "integrate.json", json.dumps(summaries, indent=1))
+
+
+def _collected_path(context: Context, shard: Shard) -> Path:
+    folder = context.work / "collected" / context.options.sweep[shard.sweep].name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{shard.wedge}.npz"
+
+
+Neighbourhood = tuple[Shard, WedgeSums, WedgeSums | None, WedgeSums | None]
+
+
+def _with_neighbours(context: Context) -> Iterator[Neighbourhood]:
+    """Wedges with those before and after them in their sweep; three in memory at a time."""
+    store = wedge_store(context)
+    for _, shards in groupby(all_shards(context), key=lambda shard: shard.sweep):
+        window: deque[tuple[Shard, WedgeSums]] = deque(maxlen=3)
+        for shard in shards:
+            sums = store.get(shard)
+            if sums is None:
+                # A checkpoint was lost; make it again and start over
+                filter_images(context)
+                sums = store.get(shard)
+            if sums is None:
+                raise UserError(
+                    "read the sums of the wedges",
+                    f"the checkpoint of wedge {shard.wedge} in {context.work} does not stay",
+                    "See whether another program removes files there.",
+                )
+            window.append((shard, sums))
+            if len(window) > 1:
+                before = window[-3][1] if len(window) == 3 else None
+                yield (*window[-2], before, sums)
+        before = window[-2][1] if len(window) > 1 else None
+        yield (*window[-1], before, None)
+
+
+def export_tables(context: Context) -> None:
+    """Step ``export``: observations and Bragg reflections of every wedge, as tables on disk."""
+    writers = {SCALE: "observations", MAP: "map_observations", BRAGG: "bragg"}
+    with ExitStack() as stack:
+        open_ = {
+            name: stack.enter_context(
+                TableWriter(
+                    context.work / f"{file}.nxs",
+                    context.provenance(),
+                    sample=context.sample(grids(context)[name]),
+                )
+            )
+            for name, file in writers.items()
+        }
+        for shard in all_shards(context):
+            collected = load_collected(_collected_path(context, shard))
+            for name in (SCALE, MAP):
+                table = _observations(context, shard, collected[name], grids(context)[name])
+                open_[name].append(table.to_scipp())
+            _, volume = cell_of(context.entries[shard.sweep].sweep.wedges[shard.wedge])
+            spots = collected[BRAGG]
+            open_[BRAGG].append(
+                bragg_table(
+                    spots.excluded,
+                    spots.included,
+                    cell_volume=volume,
+                    wedge=shard.wedge,
+                    sweep=shard.sweep,
+                )
+            )
+
+
+def _observations(
+    context: Context, shard: Shard, collected: Collected, grid: Grid
+) -> Observations:
+    wedge = context.entries[shard.sweep].sweep.wedges[shard.wedge]
+    _, volume = cell_of(wedge)
+    return observations_of(
+        collected.included,
+        grid,
+        cell_volume=volume,
+        panels=wedge.panels,
+        wedge=shard.wedge,
+        sweep=shard.sweep,
+        minimum_pixels=context.options.scale.minimum_pixels,
+    )
+
+
+def combine_tables(context: Context) -> None:
+    """Step ``combine``: one table of all sweeps, split voxels joined, and the Bragg table."""
+    options = context.options
+    table = Observations.from_scipp(load(context.work / "observations.nxs"))
+    span = options.scale.merge_within_degrees
+    joined = join_neighbours(table, _phi(context, table), span)
+    if len(joined) < len(table):
+        context.log.info("combine: %d observations joined to %d", len(table), len(joined))
+    context.log.info("combine: %d observations", len(joined))
+    save(
+        context.path("observations.nxs"),
+        joined.to_scipp(),
+        context.provenance(),
+        sample=context.sample(options.scale.grid),
+    )
+    bragg = sc.concat(list(iterate(context.work / "bragg.nxs")), "voxel")
+    _say_incomplete(context, bragg)
+    save(
+        context.path("bragg.nxs"), bragg, context.provenance(), sample=context.sample(BRAGG_GRID)
+    )
+
+
+def _phi(context: Context, table: Observations) -> NDArray[np.float64]:
+    """Spindle angle of observations; dims (voxel), degrees."""
+    phi = np.empty(len(table))
+    for entry in context.entries:
+        rows = table.sweep == entry.number
+        scan = entry.sweep.scan
+        phi[rows] = np.interp(table.iz[rows], np.arange(len(scan)), scan.phi)
+    return phi
+
+
+def _say_incomplete(context: Context, bragg: sc.DataArray) -> None:
+    for name, mask in bragg.masks.items():
+        count = int(mask.values.sum())
+        context.log.info("Bragg table: %d of %d reflections are '%s'", count, len(mask), name)

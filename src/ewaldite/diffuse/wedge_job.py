@@ -1,0 +1,148 @@
+"""Reduce one wedge: read its frames, sum them, find its Bragg peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ewaldite.diffuse.count import Tally
+from ewaldite.diffuse.filter import filter_wedge
+from ewaldite.diffuse.integrate import CountSettings, WedgeSums, integrate_wedge
+from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.diffuse.sweep_input import SweepInput, without_frames
+from ewaldite.diffuse.trace import Clock, hkl_matrices
+from ewaldite.errors import UserError
+from ewaldite.io.images import FrameError
+from ewaldite.model.experiment import FloatArray, Wedge
+from ewaldite.model.grid import Grid
+from ewaldite.model.partition import Partition
+
+BRAGG_GRID = Grid((1, 1, 1))
+
+
+@dataclass(frozen=True)
+class WedgeJob:
+    """All that the wedges of a sweep have in common.
+
+    Attributes
+    ----------
+    entry:
+        The sweep.
+    options:
+        The whole configuration.
+    good:
+        Pixels that take part; dims (slow, fast), bool.
+    partition:
+        Segments: the common refinement of the grids.
+    bins:
+        Length of the filter's histograms.
+    reciprocal_lengths:
+        |a*|, |b*|, |c*|; dims (3), 1/Å.
+    done:
+        Called with the number of frames read, for the progress.
+    """
+
+    entry: SweepInput
+    options: DiffuseOptions
+    good: NDArray[np.bool_]
+    partition: Partition
+    bins: int
+    reciprocal_lengths: FloatArray
+    done: Callable[[int], None]
+
+    def reduce(self, wedge: Wedge) -> WedgeSums:
+        """Reduce a wedge; unreadable frames are skipped and counted if the options say so.
+
+        Raises
+        ------
+        UserError
+            If a frame cannot be read and is not to be skipped, or no frame is left.
+        """
+        bad: set[int] = set()
+        while True:
+            positions = without_frames(wedge, bad)
+            if positions.size == 0:
+                raise UserError(
+                    f"reduce wedge {wedge.index} of the sweep '{self.entry.options.name}'",
+                    "none of its frames can be read",
+                    "Leave them out with frames or exclude.",
+                )
+            try:
+                sums = self._integrate(wedge, positions)
+            except _Unreadable as unreadable:
+                if self.options.integrate.missing == "error":
+                    raise unreadable.error from None
+                bad.add(unreadable.position)
+            else:
+                sums.summary["frames"] = float(positions.size)
+                sums.summary["frames skipped"] = float(len(bad))
+                return sums
+
+    def _integrate(self, wedge: Wedge, positions: NDArray[np.int64]) -> WedgeSums:
+        entry, options = self.entry, self.options
+        good, background, scale = self.good, None, np.zeros(positions.size)
+        if entry.background is not None:
+            summed = entry.background.of_range(*entry.phi_range(wedge))
+            good = good & summed.good
+            background = summed.counts
+            scale = entry.exposure[positions] / summed.exposure
+        integrate = options.integrate
+        return integrate_wedge(
+            matrices=hkl_matrices(wedge, entry.sweep.scan, positions, integrate.oversample),
+            features=entry.features(wedge),
+            good=good,
+            frames=self._frames(positions),
+            clock=Clock(entry.exposure[positions], scale, positions.astype(np.float64)),
+            background=background,
+            partition=self.partition,
+            filter_grid=options.filter.grid,
+            settings=CountSettings(
+                bins=self.bins,
+                ceiling=entry.ceiling,
+                gain=integrate.gain,
+                pedestal=integrate.pedestal,
+                oversample=integrate.oversample,
+            ),
+            outliers=self._outliers,
+            rng=lambda at: np.random.default_rng([integrate.seed, entry.number, at]),
+        )
+
+    def _frames(self, positions: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+        for position in positions:
+            try:
+                image = self.entry.images.read(int(position))
+            except FrameError as error:
+                raise _Unreadable(int(position), error) from error
+            self.done(1)
+            yield image
+
+    def _outliers(self, tally: Tally, pixels: FloatArray) -> NDArray[np.bool_]:
+        overflow, overflow_sum = tally.overflow[:, 0], tally.overflow[:, 1]
+        if self.bins == 0:
+            # Without histograms the mean rates alone are known
+            size = tally.filter_index.shape[0]
+            overflow = np.rint(pixels).astype(np.int64)
+            overflow_sum = np.bincount(
+                tally.to_filter, tally.counts.astype(np.float64), minlength=size
+            ).astype(np.int64)
+        return filter_wedge(
+            self.options.filter.grid,
+            tally.filter_index,
+            tally.histogram,
+            overflow,
+            overflow_sum,
+            self.options.filter,
+            reciprocal_lengths=self.reciprocal_lengths,
+        ).mask
+
+
+class _Unreadable(Exception):
+    """A frame of a wedge could not be read."""
+
+    def __init__(self, position: int, error: FrameError) -> None:
+        super().__init__(position)
+        self.position, self.error = position, error

@@ -1,0 +1,20 @@
+"""Results in HDF5 in the layout of NeXus."""
+
+from __future__ import annotations
+
+from ewaldite.io.nexus.read import FileInfo, iterate, load, read_info
+from ewaldite.io.nexus.sample import Sample
+from ewaldite.io.nexus.shells import shell_means
+from ewaldite.io.nexus.table import TableWriter
+from ewaldite.io.nexus.write import save
+
+__all__ = [
+    "FileInfo",
+    "Sample",
+    "TableWriter",
+    "iterate",
+    "load",
+    "read_info",
+    "save",
+    "shell_means",
+]

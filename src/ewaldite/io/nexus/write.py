@@ -1,0 +1,134 @@
+"""Results to files: HDF5 in NeXus clothes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import h5py
+import numpy as np
+import scipp as sc
+
+from ewaldite.errors import UserError
+from ewaldite.io.atomic import PathLike
+from ewaldite.io.nexus.layout import FORMAT, new_group
+from ewaldite.io.nexus.sample import Sample, write_sample
+from ewaldite.io.nexus.shells import shell_means
+from ewaldite.io.nexus.sink import create_hdf5
+from ewaldite.io.nexus.tree import Stored, kind_of, write_node
+from ewaldite.model.provenance import Provenance
+
+
+def save(
+    path: PathLike,
+    obj: Stored,
+    provenance: Provenance | None = None,
+    *,
+    sample: Sample | None = None,
+) -> None:
+    """Write a scipp object so that :func:`~ewaldite.io.nexus.load` gives the same one back.
+
+    The file is HDF5 in the layout of NeXus (https://www.nexusformat.org, classes NXroot,
+    NXentry, NXdata, NXsample, NXprocess), so that NeXpy, silx view and H5Web open it with a
+    plot: a map as the volume over h, k and l; a table as its mean intensity in shells of
+    |s|, where |s| is known. It appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path:
+        File to write; one of this name is replaced.
+    obj:
+        A data array (a table has the dim ``voxel``, a map the dims h, k, l), a variable, or a
+        data group of them, nested at will, that may also hold numbers, text and lists.
+    provenance:
+        How it came about; by default only the version of the program.
+    sample:
+        Cell, space group, orientation and grid.
+
+    Raises
+    ------
+    UserError
+        If an object has no place in a file, or the file cannot be written.
+    """
+    record, crystal = provenance or Provenance(), sample or Sample()
+    kind = kind_of(obj)
+    if kind == "array" and not isinstance(obj, (sc.DataArray, sc.Variable)):
+        raise UserError(
+            f"write {os.fspath(path)}",
+            f"an object of type {type(obj).__name__}",
+            "Give a scipp DataArray, Variable or DataGroup.",
+        )
+    with create_hdf5(path) as output:
+        entry = begin_file(output.file, kind)
+        node = write_node(entry, kind, obj)
+        shells = None
+        if isinstance(obj, sc.DataArray) and kind == "table":
+            shells = shell_means(obj, crystal.cell)
+        finish_file(entry, node, shells, record, crystal)
+
+
+def begin_file(root: h5py.File, kind: str) -> h5py.Group:
+    """Write the root's attributes and the entry; returns the entry."""
+    root.attrs["NX_class"] = "NXroot"
+    root.attrs["default"] = "entry"
+    root.attrs["creator"] = "ewaldite"
+    root.attrs["ewaldite_format"] = np.int64(FORMAT)
+    entry = new_group(root, "entry", "NXentry")
+    entry.attrs["kind"] = kind
+    entry["title"] = f"ewaldite {kind}"
+    return entry
+
+
+def finish_file(
+    entry: h5py.Group,
+    node: h5py.Group,
+    shells: sc.DataArray | None,
+    provenance: Provenance,
+    sample: Sample,
+) -> None:
+    """Write what goes with the object and choose the default plot."""
+    entry.attrs["object"] = _leaf(node)
+    default = _first_plot(node)
+    if shells is not None and shells.size:
+        default = write_node(entry, "shells", shells)
+        default["s"].attrs["long_name"] = f"|s| ({default['s'].attrs.get('units', '')})"
+    _point_to(entry, default)
+    write_sample(entry, sample)
+    _write_provenance(entry, provenance)
+
+
+def _write_provenance(entry: h5py.Group, provenance: Provenance) -> None:
+    process = new_group(entry, "process", "NXprocess")
+    process["program"] = "ewaldite"
+    process["version"] = provenance.version
+    process["command"] = provenance.command
+    for name, kind, content in (
+        ("options", "text/plain", provenance.options),
+        ("provenance", "application/json", json.dumps(provenance.to_dict())),
+        ("notes", "text/plain", "\n".join(provenance.notes)),
+    ):
+        note = new_group(process, name, "NXnote")
+        note["type"] = kind
+        note["data"] = content
+
+
+def _first_plot(node: h5py.Group) -> h5py.Group | None:
+    if node.attrs["NX_class"] == "NXdata":
+        return node
+    children: list[Any] = [c for c in node.values() if isinstance(c, h5py.Group)]
+    found = (_first_plot(child) for child in children)
+    return next((plot for plot in found if plot is not None), None)
+
+
+def _point_to(entry: h5py.Group, plot: h5py.Group | None) -> None:
+    """Set ``default`` on every group between the entry and the plot, as NeXus wants it."""
+    node = plot
+    while node is not None and node != entry:
+        parent = node.parent
+        parent.attrs["default"] = _leaf(node)
+        node = parent
+
+
+def _leaf(node: h5py.Group) -> str:
+    return str(node.name).rsplit("/", 1)[1]

@@ -1,0 +1,199 @@
+"""One HTML page from finished results, with everything inside."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from ewaldite.io.atomic import PathLike, write_text
+from ewaldite.model.provenance import Provenance
+from ewaldite.report.model import Figure, Section, Table
+
+_MEDIA = {"png": "image/png", "svg": "image/svg+xml"}
+
+_CSS = """
+:root { --ink: #26323d; --faint: #6b7681; --line: #dfe3e7; --accent: #2f5f8f; }
+* { box-sizing: border-box; }
+body { margin: 0; color: var(--ink); background: #f6f7f8;
+  font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+main { max-width: 62rem; margin: 2rem auto; padding: 2.5rem 3rem; background: #fff;
+  border: 1px solid var(--line); border-radius: 6px; }
+h1 { margin: 0 0 .2rem; font-size: 1.9rem; font-weight: 600; }
+h2 { margin: 2.6rem 0 .8rem; padding-bottom: .3rem; border-bottom: 2px solid var(--line);
+  font-size: 1.25rem; font-weight: 600; }
+p.subtitle { margin: 0; color: var(--faint); }
+nav { margin-top: 1.2rem; font-size: .9rem; }
+nav a { margin-right: 1.1rem; color: var(--accent); text-decoration: none; }
+figure { margin: 1.2rem 0; text-align: center; }
+figure img { max-width: 100%; height: auto; }
+figcaption, caption { padding: .4rem 0; color: var(--faint); font-size: .88rem;
+  text-align: left; caption-side: top; }
+.scroll { overflow-x: auto; }
+table { margin: 1rem 0; border-collapse: collapse; font-size: .9rem;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line);
+  text-align: left; vertical-align: top; }
+th { color: var(--faint); font-weight: 600; }
+td.number, th.number { text-align: right; padding-left: .9rem; }
+td.digest { font-family: ui-monospace, monospace; font-size: .8rem; word-break: break-all; }
+ul.notes { margin: 1rem 0; padding: .7rem 1rem .7rem 2rem; background: #fff8e6;
+  border-left: 4px solid #e0b84c; }
+pre { padding: 1rem; overflow-x: auto; background: #f3f5f7; border-radius: 4px;
+  font-size: .82rem; line-height: 1.45; }
+@media print { body { background: #fff; } main { border: 0; margin: 0; padding: 0; }
+  nav { display: none; } figure, table { break-inside: avoid; } }
+"""
+
+
+def write_report(
+    path: PathLike,
+    sections: Sequence[Section],
+    *,
+    title: str,
+    subtitle: str = "",
+    provenance: Provenance | None = None,
+) -> None:
+    """Write a report; see :func:`report_html`.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
+    write_text(path, report_html(sections, title, subtitle, provenance))
+
+
+def report_html(
+    sections: Sequence[Section],
+    title: str,
+    subtitle: str = "",
+    provenance: Provenance | None = None,
+) -> str:
+    """Make a page that needs no other file and no network.
+
+    Parameters
+    ----------
+    sections:
+        In the order in which they are to be shown.
+    title, subtitle:
+        Head of the page.
+    provenance:
+        Shown at the end in full: version, command, inputs, tables, seeds, notes, options.
+
+    Returns
+    -------
+    :
+        HTML 5; styles and pictures are inside.
+    """
+    parts = [*sections]
+    if provenance is not None:
+        parts += provenance_sections(provenance)
+    links = "".join(
+        f'<a href="#part-{number}">{escape(part.title)}</a>'
+        for number, part in enumerate(parts, 1)
+    )
+    body = "\n".join(_section(number, part) for number, part in enumerate(parts, 1))
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n<main>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n"
+        f'<p class="subtitle">{escape(subtitle)}</p>\n<nav>{links}</nav>\n</header>\n'
+        f"{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def provenance_sections(provenance: Provenance) -> list[Section]:
+    """Sections that say how a result came about, and how to make it again."""
+    rows = [("version", provenance.version), ("command", provenance.command)]
+    rows += [(f"seed: {name}", str(seed)) for name, seed in provenance.seeds.items()]
+    rows += [(f"table: {name}", source) for name, source in provenance.tables.items()]
+    tables = [Table(("what", "value"), tuple(row for row in rows if row[1]))]
+    if provenance.inputs:
+        inputs = tuple(provenance.inputs.items())
+        tables.append(Table(("file", "digest"), inputs, "Digests of the inputs"))
+    sections = [Section("Provenance", tables=tuple(tables), notes=provenance.notes)]
+    if provenance.options:
+        text = "Saved as a file, these options make the same result again."
+        sections.append(Section("Options", text=text, verbatim=provenance.options))
+    return sections
+
+
+def format_number(value: float) -> str:
+    """Set a number: whole ones with commas, others with four digits.
+
+    Every number below a million keeps its decimal form; nan is a dash.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if value != value:  # nan is the one number that differs from itself
+        return "–"
+    size = abs(value)
+    text = f"{value:.4g}" if size < 1e-4 or size >= 1e6 else _decimal(value)
+    return text.replace("-", "−")
+
+
+def _decimal(value: float) -> str:
+    digits = 4 - len(str(int(abs(value)))) if abs(value) >= 1 else 4
+    return f"{value:,.{max(digits, 0)}f}"
+
+
+def _section(number: int, part: Section) -> str:
+    paragraphs = (p.strip() for p in re.split(r"\n\s*\n", part.text))
+    pieces = [f'<section id="part-{number}">\n<h2>{escape(part.title)}</h2>']
+    pieces += [f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs if paragraph]
+    pieces += [_notes(part.notes)] if part.notes else []
+    pieces += [_figure(figure) for figure in part.figures]
+    pieces += [_table(table) for table in part.tables]
+    pieces += [f"<pre>{escape(part.verbatim)}</pre>"] if part.verbatim else []
+    return "\n".join([*pieces, "</section>"])
+
+
+def _notes(notes: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'<ul class="notes">{items}</ul>'
+
+
+def _figure(figure: Figure) -> str:
+    data = base64.b64encode(figure.content).decode()
+    caption = escape(figure.caption)
+    return (
+        f'<figure><img src="data:{_MEDIA[figure.fmt]};base64,{data}" alt="{caption}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _table(table: Table) -> str:
+    numeric = [
+        bool(table.rows) and all(not isinstance(row[n], str) for row in table.rows)
+        for n in range(len(table.columns))
+    ]
+    head = "".join(
+        f"<th{_number_class(is_number)}>{escape(name)}</th>"
+        for name, is_number in zip(table.columns, numeric, strict=True)
+    )
+    rows = "\n".join(
+        "<tr>" + "".join(map(_table_cell, row, numeric)) + "</tr>" for row in table.rows
+    )
+    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    return (
+        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _number_class(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
+
+
+def _table_cell(value: str | float | None, is_number: bool) -> str:
+    if isinstance(value, str):
+        digest = re.fullmatch(r"\w+:[0-9a-f]{16,}", value) is not None
+        kind = ' class="digest"' if digest else ""
+        return f"<td{kind}>{escape(value)}</td>"
+    text = "–" if value is None else format_number(value)
+    return f"<td{_number_class(is_number)}>{text}</td>"

@@ -1,0 +1,1 @@
+"""Running shards: budget, executors, checkpoints, progress; knows no instrument."""

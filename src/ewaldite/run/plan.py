@@ -1,0 +1,128 @@
+"""How many workers run at once, and into how many bands a shard is cut, under a budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ewaldite.errors import UserError
+from ewaldite.run.budget import Budget
+from ewaldite.run.sizes import format_bytes
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory that a reduction is predicted to need, bytes.
+
+    Attributes
+    ----------
+    base:
+        Held once: the program itself, tables of the whole run, the growing sum.
+    worker:
+        Held by each worker however small its piece is, as a decoded frame.
+    shard:
+        Held by a worker for a whole shard; a band needs its part of it.
+    result:
+        Of a finished shard; a band has its part of it. Up to ``workers + 1`` wait or are
+        in the making at any moment (see :func:`ewaldite.run.executor.run_shards`).
+    """
+
+    base: int
+    worker: int
+    shard: int = 0
+    result: int = 0
+
+    def peak(self, workers: int, bands: int = 1) -> int:
+        """Predict base + workers·(worker + shard/bands) + (workers + 1)·result/bands."""
+        working = workers * (self.worker - (-self.shard // bands))
+        waiting = (workers + 1) * -(-self.result // bands)
+        return self.base + working + waiting
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What runs at once.
+
+    Attributes
+    ----------
+    workers:
+        Number of workers, at least 1.
+    bands:
+        Pieces that each shard is cut into, at least 1.
+    predicted_peak:
+        Predicted peak of resident memory, bytes.
+    budget:
+        What it was planned under.
+    asked:
+        Number of workers that memory alone kept from being more.
+    """
+
+    workers: int
+    bands: int
+    predicted_peak: int
+    budget: Budget
+    asked: int
+
+    def __str__(self) -> str:
+        """One sentence for the log."""
+        workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
+        if self.workers < self.asked:
+            workers += f" (memory allows no more of {self.asked})"
+        cut = f", shards cut into {self.bands} bands" if self.bands > 1 else ""
+        peak = format_bytes(self.predicted_peak)
+        return f"{workers}{cut}, predicted peak {peak} of a budget of {self.budget}"
+
+
+def plan_workers(
+    need: Need, budget: Budget, *, processors: int, shards: int, max_bands: int = 1
+) -> Plan:
+    """Choose as many workers as fit; cut shards only where one whole shard does not fit.
+
+    A band costs another pass over the shard's input, so shards are cut into the fewest bands
+    with which one worker fits, and then as many workers run as fit.
+
+    Parameters
+    ----------
+    need:
+        Predicted memory.
+    budget:
+        What may be used.
+    processors:
+        Workers that are asked for.
+    shards:
+        Number of shards; more workers than pieces are of no use.
+    max_bands:
+        Most pieces that a shard can be cut into.
+
+    Raises
+    ------
+    UserError
+        If the smallest piece does not fit; it names the memory that would be enough.
+    """
+    if min(processors, shards, max_bands) < 1:
+        raise ValueError(f"{processors=}, {shards=}, {max_bands=} must all be at least 1")
+    bands = _fewest_bands(need, budget.bytes, max_bands)
+    if bands is None:
+        enough = format_bytes(need.peak(1, max_bands))
+        piece = "one shard" if max_bands == 1 else f"one of {max_bands} bands of a shard"
+        raise UserError(
+            f"work within {budget}",
+            f"one worker on {piece} needs {enough}",
+            f"Set [run] memory to '{enough}' or more, or use a machine with more memory.",
+        )
+    asked = min(processors, shards * bands)
+    workers = max(n for n in range(1, asked + 1) if need.peak(n, bands) <= budget.bytes)
+    return Plan(workers, bands, need.peak(workers, bands), budget, asked)
+
+
+def _fewest_bands(need: Need, size: int, most: int) -> int | None:
+    """Fewest bands with which one worker fits, by bisection: the peak falls with the bands."""
+    if need.peak(1, most) > size:
+        return None
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        if need.peak(1, middle) <= size:
+            high = middle
+        else:
+            low = middle + 1
+    return low

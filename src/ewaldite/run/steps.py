@@ -1,0 +1,189 @@
+"""The steps of a workflow: each is redone exactly when something it depends on changed."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ewaldite.errors import UserError
+from ewaldite.run.digest import digest_parts
+from ewaldite.run.records import (
+    StepRecord,
+    made_files,
+    read_records,
+    write_records,
+)
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a workflow.
+
+    Attributes
+    ----------
+    name:
+        As the user calls it.
+    needs:
+        Steps that must be done before, whose results it reads.
+    makes:
+        Files that it leaves; it writes them whole or not at all.
+    digest_of:
+        All that its result depends on besides ``needs``: options, stamps of input files,
+        version of the program. Anything that :func:`ewaldite.run.digest.digest` takes; a
+        mapping, dataclass or pydantic model lets the log name the option that has changed.
+    run:
+        Does it.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    makes: tuple[Path, ...]
+    digest_of: object
+    run: Callable[[], None]
+
+
+def run_steps(
+    steps: Sequence[Step],
+    state_file: Path,
+    log: logging.Logger,
+    only: Iterable[str] | None = None,
+) -> list[str]:
+    """Do the steps that are not done or no longer hold; say in the log which and why.
+
+    Parameters
+    ----------
+    steps:
+        In an order in which every step comes after those that it needs.
+    state_file:
+        Where finished steps are recorded; written after each.
+    log:
+        Gets a line for every step.
+    only:
+        Names of steps to bring up to date, with all that they need; None for all.
+
+    Returns
+    -------
+    :
+        Names of the steps that were done.
+
+    Raises
+    ------
+    UserError
+        If ``only`` names an unknown step; if the disk is full. Whatever a step raises passes
+        as it is, and the steps before it stay done.
+    """
+    records = read_records(state_file)
+    redone: list[str] = []
+    for step in _wanted(steps, only):
+        reason = _reason(step, records, redone, state_file.parent)
+        if reason is None:
+            log.info("%s: unchanged, kept", step.name)
+            continue
+        log.info("%s: %s", step.name, reason)
+        if records.pop(step.name, None) is not None:
+            # a step that is killed while it replaces its files must not look finished
+            write_records(state_file, records)
+        step.run()
+        records[step.name] = _record(step, records, state_file.parent)
+        write_records(state_file, records)
+        redone.append(step.name)
+    return redone
+
+
+def stale_steps(
+    steps: Sequence[Step], state_file: Path, only: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Reasons of all steps that :func:`run_steps` would do now, by name; nothing is done."""
+    records = read_records(state_file)
+    reasons: dict[str, str] = {}
+    for step in _wanted(steps, only):
+        reason = _reason(step, records, list(reasons), state_file.parent)
+        if reason is not None:
+            reasons[step.name] = reason
+    return reasons
+
+
+def _wanted(steps: Sequence[Step], only: Iterable[str] | None) -> list[Step]:
+    """Select the steps to look at, after a check of the whole list."""
+    known: dict[str, Step] = {}
+    for step in steps:
+        if step.name in known:
+            raise ValueError(f"two steps have the name {step.name!r}")
+        missing = [need for need in step.needs if need not in known]
+        if missing:
+            raise ValueError(f"step {step.name!r} needs {missing}, which do not come before it")
+        known[step.name] = step
+    if only is None:
+        return list(steps)
+    wanted: set[str] = set()
+    open_ = list(only)
+    while open_:
+        name = open_.pop()
+        if name not in known:
+            raise _unknown(name, list(known))
+        wanted.add(name)
+        open_ += known[name].needs
+    return [step for step in steps if step.name in wanted]
+
+
+def _unknown(name: str, known: list[str]) -> UserError:
+    near = difflib.get_close_matches(name, known, n=1)
+    guess = f"Did you mean {near[0]!r}? " if near else ""
+    return UserError(
+        f"run the step {name!r}",
+        "there is no step of this name",
+        f"{guess}The steps are {', '.join(known)}.",
+    )
+
+
+def _reason(
+    step: Step, records: Mapping[str, StepRecord], redone: Sequence[str], folder: Path
+) -> str | None:
+    """Why a step must be done; None where it holds."""
+    record = records.get(step.name)
+    if record is None:
+        return "not done yet"
+    changed = _changed(record.options, digest_parts(step.digest_of))
+    if changed:
+        return changed
+    for need in step.needs:
+        held = records[need].fingerprint if need in records else None
+        if need in redone or held != record.needs.get(need):
+            return f"needs {need}, which was redone"
+    if set(record.needs) != set(step.needs):
+        return "needs other steps than before"
+    return _files_changed(step, record, folder)
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> str | None:
+    """Names of the options whose digest changed, in words."""
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if not names:
+        return None
+    if "" in names:
+        return "option or input changed"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more} changed"
+
+
+def _files_changed(step: Step, record: StepRecord, folder: Path) -> str | None:
+    missing = [path for path in step.makes if not path.is_file()]
+    if missing:
+        return f"its file {missing[0]} is missing"
+    for path, now in zip(step.makes, made_files(folder, step.makes), strict=True):
+        if now not in record.files:
+            return f"its file {path} was changed since"
+    return None
+
+
+def _record(step: Step, records: Mapping[str, StepRecord], folder: Path) -> StepRecord:
+    missing = [path for path in step.makes if not path.is_file()]
+    if missing:
+        raise RuntimeError(f"the step {step.name!r} ended without making {missing}")
+    needs = {need: records[need].fingerprint for need in step.needs}
+    return StepRecord(digest_parts(step.digest_of), needs, made_files(folder, step.makes))

@@ -1,0 +1,1 @@
+"""Tabulated constants; every value names its source."""

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipp as sc
+
+from diffuse.simulated_observations import simulate
+from ewaldite.crystal.asu import AsuMap
+from ewaldite.crystal.symmetry import space_group
+from ewaldite.diffuse.expand import expand, map_bytes, map_shape
+from ewaldite.diffuse.merge import merge
+from ewaldite.model.grid import Grid
+
+METRICS = {
+    "P 1": np.array([[1.6e-2, 3e-3, -2e-3], [3e-3, 1.2e-2, 1e-3], [-2e-3, 1e-3, 9e-3]]),
+    "P 21 21 21": np.diag([1e-2, 1.7e-2, 2.3e-2]),
+    "P 3 2 1": np.array([[2e-2, 1e-2, 0], [1e-2, 2e-2, 0], [0, 0, 1.3e-2]]),
+    "P 4 3 2": np.diag([1e-2] * 3),
+    "I 1 2 1": np.array([[1.6e-2, 0, -2e-3], [0, 1.2e-2, 0], [-2e-3, 0, 9e-3]]),
+}
+D_MIN = 2.0
+
+
+def whole_sphere(name: str, grid: Grid, keep: float, friedel: bool = True) -> sc.DataArray:
+    """Merge one observation of every voxel of a box about the sphere."""
+    rng = np.random.default_rng(7)
+    group = space_group(name)
+    low, high = AsuMap(grid, group).reach(METRICS[name], D_MIN)
+    axes = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+    index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    index = index[rng.random(len(index)) < keep]
+    blank = simulate(rng, 9.0, voxels=len(index), multiplicity=1)
+    centre = grid.centre(index)
+    s = np.sqrt(np.einsum("ij,jk,ik->i", centre, METRICS[name], centre))
+    table = replace(blank, grid=grid, index=index, s=np.stack([s, 0 * s, 0 * s], axis=-1))
+    return merge(table, group, friedel=friedel, rng=rng)
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+@pytest.mark.parametrize(
+    "grid", [Grid((1, 1, 1)), Grid((3, 3, 3)), Grid((2, 2, 2))], ids=lambda g: str(g.n)
+)
+def test_every_voxel_of_the_map_is_that_of_its_asymmetric_unit(name: str, grid: Grid) -> None:
+    group = space_group(name)
+    merged = whole_sphere(name, grid, keep=0.3)
+    dense = expand(merged, group, METRICS[name], D_MIN)
+    assert dense.shape == map_shape(grid, group, METRICS[name], D_MIN)
+    centre = np.stack(
+        np.meshgrid(*[dense.coords[x].values for x in "hkl"], indexing="ij"), axis=-1
+    ).reshape(-1, 3)
+    s = np.sqrt(np.einsum("ij,jk,ik->i", centre, METRICS[name], centre))
+    asu, _ = AsuMap(grid, group)(grid.index(centre))
+    keys = np.stack([merged.coords[x].values for x in "hkl"], axis=-1)
+    rows = {tuple(k): i for i, k in enumerate(grid.index(keys).tolist())}
+    place = np.array([rows.get(tuple(a), -1) for a in asu.tolist()])
+    present = (place >= 0) & (s <= 1 / D_MIN)
+    absent = dense.masks["absent"].values.ravel()
+    borderline = np.abs(s - 1 / D_MIN) < 1e-9
+    assert np.array_equal(absent[~borderline], ~present[~borderline])
+    values, variances = dense.values.ravel(), dense.variances.ravel()
+    assert np.isnan(values[absent]).all()
+    np.testing.assert_array_equal(values[~absent], merged.values[place[~absent]])
+    np.testing.assert_array_equal(variances[~absent], merged.variances[place[~absent]])
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_the_map_obeys_friedels_law(name: str) -> None:
+    grid = Grid((2, 2, 2), "split") if name == "P 1" else Grid((2, 2, 2))
+    dense = expand(whole_sphere(name, grid, keep=0.5), space_group(name), METRICS[name], D_MIN)
+    np.testing.assert_array_equal(dense.values, dense.values[::-1, ::-1, ::-1])
+    for x in "hkl":
+        axis = dense.coords[x].values
+        np.testing.assert_allclose(axis, -axis[::-1], atol=1e-15)
+
+
+def test_mates_kept_apart_are_expanded_by_the_point_group_alone() -> None:
+    group = space_group("P 21 21 21")
+    merged = whole_sphere("P 21 21 21", Grid((1, 1, 1)), keep=1.0, friedel=False)
+    dense = expand(merged, group, METRICS["P 21 21 21"], D_MIN, friedel=False)
+    values = dense.values
+    h, k, l = (dense.coords[x].values for x in "hkl")
+    inner = (
+        (h[:, None, None] != 0) & (k[None, :, None] != 0) & (l[None, None, :] != 0)
+    ) & ~dense.masks["absent"].values
+    mates = values[::-1, ::-1, ::-1]
+    turned = values[::-1, ::-1, :]
+    np.testing.assert_array_equal(values[inner], turned[inner])
+    assert np.mean(values[inner] != mates[inner]) > 0.5
+
+
+def test_memory_is_estimated_before_it_is_taken() -> None:
+    group = space_group("P 21 21 21")
+    grid = Grid((3, 3, 3))
+    metric = METRICS["P 21 21 21"]
+    dense = expand(whole_sphere("P 21 21 21", grid, keep=0.2), group, metric, D_MIN)
+    taken = dense.values.nbytes + dense.variances.nbytes + dense.masks["absent"].values.nbytes
+    assert map_bytes(grid, group, metric, D_MIN) == taken
+
+
+def test_units_and_name_are_kept() -> None:
+    merged = whole_sphere("P 1", Grid((1, 1, 1)), keep=1.0)
+    dense = expand(merged, space_group("P 1"), METRICS["P 1"], D_MIN)
+    assert dense.dims == ("h", "k", "l")
+    assert dense.unit == merged.unit
+    assert dense.name == "intensity"
+    total = sc.sum(dense).value
+    assert np.isfinite(total)

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ewaldite.errors import UserError
+from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
+from ewaldite.run.executor import ShardProgress, _Task, run_shards
+
+
+class Recorder:
+    """A progress that notes what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+
+    def start(self, name: str, total: int, unit: str) -> None:
+        self.heard.append(("start", name, total, unit))
+
+    def advance(self, done: int = 1) -> None:
+        self.heard.append(("advance", done))
+
+    def skip(self, done: int = 1) -> None:
+        self.heard.append(("skip", done))
+
+    def finish(self) -> None:
+        self.heard.append(("finish",))
+
+
+def texts(folder: Path) -> ShardStore[int, str]:
+    return ShardStore(
+        CheckpointStore(folder, suffix=".txt"),
+        key=lambda shard: Key(f"shard-{shard}", "d"),
+        save=lambda result, path: path.write_text(result) and None,
+        load=lambda path: path.read_text(),
+    )
+
+
+def noisy(shard: int) -> np.ndarray:
+    """A sum whose last bits depend on the order, after a time that disturbs the order."""
+    rng = np.random.default_rng(shard)
+    time.sleep(rng.uniform(0, 0.004))
+    return rng.normal(size=50) * 10.0 ** rng.integers(-9, 9)
+
+
+def total(workers: int, shards: list[int]) -> bytes:
+    out = np.zeros(50)
+    for result in run_shards(shards, noisy, workers=workers, name="t"):
+        out += result
+    return out.tobytes()
+
+
+def test_the_sum_is_the_same_to_the_bit_for_any_number_of_workers() -> None:
+    shards = list(range(40))
+    one = total(1, shards)
+    assert total(2, shards) == one
+    assert total(5, shards) == one
+    assert total(1, shards[::-1]) != one  # the order does matter, so the test can fail
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(0, 0.003), max_size=12), st.integers(1, 5))
+def test_results_come_in_the_order_of_the_shards(times: list[float], workers: int) -> None:
+    def reduce(shard: int) -> int:
+        time.sleep(times[shard])
+        return shard * 7
+
+    shards = range(len(times))
+    assert list(run_shards(shards, reduce, workers=workers, name="t")) == [7 * s for s in shards]
+
+
+def test_workers_do_work_at_the_same_time() -> None:
+    together = threading.Barrier(3, timeout=20)
+
+    def reduce(shard: int) -> int:
+        together.wait()
+        return shard
+
+    assert list(run_shards(range(6), reduce, workers=3, name="t")) == list(range(6))
+
+
+class Result:
+    alive: weakref.WeakSet[Result] = weakref.WeakSet()
+    most = 0
+
+    def __init__(self) -> None:
+        Result.alive.add(self)
+        Result.most = max(Result.most, len(Result.alive))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_no_more_results_are_alive_than_promised(workers: int) -> None:
+    Result.most = 0
+
+    def reduce(shard: int) -> Result:
+        result = Result()
+        if shard % 5 == 0:
+            time.sleep(0.02)  # others run ahead of a slow one
+        return result
+
+    results = run_shards(range(20), reduce, workers=workers, name="t")
+    count = 0
+    for result in results:
+        time.sleep(0.004)  # the consumer is slow as well
+        del result
+        count += 1
+    assert count == 20
+    assert Result.most == workers + 1
+    assert len(Result.alive) == 0
+
+
+def test_nothing_is_started_before_it_is_asked_for() -> None:
+    begun: list[int] = []
+    results = run_shards(range(9), lambda s: begun.append(s) or s, workers=2, name="t")
+    assert begun == []
+    assert next(results) == 0
+    time.sleep(0.05)
+    assert sorted(begun) == [0, 1, 2]
+    results.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("error", [UserError("read x", "it is torn", "Mend it."), KeyError("k")])
+def test_an_exception_passes_as_it_is_and_stops_the_rest(
+    workers: int, error: Exception, tmp_path: Path
+) -> None:
+    begun: list[int] = []
+
+    def reduce(shard: int) -> str:
+        begun.append(shard)
+        if shard == 3:
+            raise error
+        return str(shard)
+
+    store = texts(tmp_path)
+    with pytest.raises(type(error)) as caught:
+        list(run_shards(range(50), reduce, workers=workers, name="t", store=store))
+    assert caught.value is error
+    assert len(begun) <= 4 + workers
+    for shard in begun:
+        assert store.get(shard) == (None if shard == 3 else str(shard))
+
+
+def test_a_failure_is_told_before_slow_shards_ahead_of_it_are_done() -> None:
+    stop = threading.Event()
+
+    def reduce(shard: int) -> int:
+        if shard == 1:
+            raise ValueError("early")
+        assert stop.wait(20)
+        raise RuntimeError("gave up")
+
+    results = run_shards(range(5), reduce, workers=2, name="t", stop=stop)
+    with pytest.raises(ValueError, match="early"):
+        next(results)
+    assert stop.is_set()
+
+
+def test_closing_stops_and_waits_for_what_runs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    store = texts(tmp_path)
+    begun, ended = [], []
+
+    def reduce(shard: int) -> str:
+        begun.append(shard)
+        time.sleep(0.03 if shard else 0)
+        ended.append(shard)
+        return str(shard)
+
+    stop = threading.Event()
+    with closing(
+        run_shards(range(50), reduce, workers=2, name="t", store=store, stop=stop)
+    ) as results:
+        assert next(results) == "0"
+    assert stop.is_set()
+    assert sorted(begun) == sorted(ended) == [0, 1, 2]
+    assert all(store.get(shard) == str(shard) for shard in ended)
+    assert "2 shards are still being finished" in caplog.text
+    assert threading.active_count() == 1
+
+
+def test_a_run_that_ends_well_does_not_set_stop() -> None:
+    stop = threading.Event()
+    assert list(run_shards(range(3), str, workers=2, name="t", stop=stop)) == ["0", "1", "2"]
+    assert not stop.is_set()
+
+
+def test_kept_shards_are_loaded_and_not_reduced(tmp_path: Path) -> None:
+    store = texts(tmp_path)
+    for shard in (0, 2, 3):
+        store.put(shard, f"kept {shard}")
+    begun: list[int] = []
+
+    def reduce(shard: int) -> str:
+        begun.append(shard)
+        return f"new {shard}"
+
+    heard = Recorder()
+    progress = ShardProgress(heard, size=lambda shard: 10 + shard, unit="frames")
+    results = list(
+        run_shards(range(5), reduce, workers=1, name="t", store=store, progress=progress)
+    )
+    assert results == ["kept 0", "new 1", "kept 2", "kept 3", "new 4"]
+    assert begun == [1, 4]
+    assert heard.heard == [
+        ("start", "t", 60, "frames"),
+        ("skip", 10),
+        ("advance", 11),
+        ("skip", 12),
+        ("skip", 13),
+        ("advance", 14),
+        ("finish",),
+    ]
+
+
+def test_a_corrupt_checkpoint_is_done_again(tmp_path: Path) -> None:
+    store = texts(tmp_path)
+    list(run_shards(range(3), str, workers=2, name="t", store=store))
+    next(iter((tmp_path / "shard-1").iterdir())).write_text("torn")
+    begun: list[int] = []
+
+    def reduce(shard: int) -> str:
+        begun.append(shard)
+        return str(shard)
+
+    assert list(run_shards(range(3), reduce, workers=2, name="t", store=store)) == list("012")
+    assert begun == [1]
+    assert store.get(1) == "1"
+
+
+def full_disk(result: str, path: Path) -> None:
+    raise OSError(28, "No space left on device", str(path))
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    good = texts(tmp_path)
+
+    def save(result: str, path: Path) -> None:
+        (good.save if int(result) < 3 else full_disk)(result, path)
+
+    store = ShardStore(good.store, good.key, save, good.load)
+    with pytest.raises(UserError, match="finished steps are kept"):
+        list(run_shards(range(9), str, workers=2, name="t", store=store))
+    assert [good.get(shard) is not None for shard in range(5)] == [True] * 3 + [False] * 2
+    assert list(run_shards(range(9), str, workers=2, name="t", store=good)) == list("012345678")
+
+
+def test_the_progress_ends_after_an_exception() -> None:
+    heard = Recorder()
+
+    def reduce(shard: int) -> int:
+        return 1 // (1 - shard)
+
+    with pytest.raises(ZeroDivisionError):
+        list(run_shards(range(3), reduce, workers=1, name="t", progress=ShardProgress(heard)))
+    assert heard.heard[0] == ("start", "t", 3, "shards")
+    assert heard.heard.count(("finish",)) == 1
+    assert heard.heard[-1] == ("finish",)
+
+
+def test_a_reduce_that_tells_its_own_progress_is_not_counted_twice(tmp_path: Path) -> None:
+    heard = Recorder()
+
+    def reduce(shard: int) -> str:
+        heard.advance(2)
+        heard.advance(2)
+        return str(shard)
+
+    store = texts(tmp_path)
+    store.put(0, "0")
+    progress = ShardProgress(heard, size=lambda shard: 4, by_reduce=True)
+    list(run_shards(range(2), reduce, workers=1, name="t", store=store, progress=progress))
+    assert ("advance", 4) not in heard.heard
+    assert heard.heard.count(("advance", 2)) == 2
+    assert heard.heard.count(("skip", 4)) == 1
+
+
+def test_ctrl_c_in_the_consumer_leaves_finished_shards(tmp_path: Path) -> None:
+    store = texts(tmp_path)
+    results = run_shards(range(20), str, workers=2, name="t", store=store)
+
+    def consume(done: Callable[[str], None]) -> None:
+        with closing(results):
+            for result in results:
+                done(result)
+
+    def interrupted(result: str) -> None:
+        if result == "5":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        consume(interrupted)
+    assert all(store.get(shard) == str(shard) for shard in range(6))
+    assert store.get(12) is None
+
+
+def test_no_workers_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        run_shards(range(3), str, workers=0, name="t")
+
+
+def test_no_shards_no_results() -> None:
+    assert list(run_shards([], str, workers=2, name="t")) == []
+
+
+def test_a_task_can_be_sent_to_another_process() -> None:
+    task = pickle.loads(pickle.dumps(_Task(abs, None)))
+    assert task(-3) == (3, False)
