@@ -62,7 +62,8 @@ def test_version_1(tmp_path: Path) -> None:
             # the folders of the host's path are absent inside the container
             "sys/fs/cgroup/memory/memory.limit_in_bytes": str(600 * MIB),
             "sys/fs/cgroup/memory/memory.usage_in_bytes": str(100 * MIB),
-            "sys/fs/cgroup/memory/memory.stat": f"inactive_file 1\ntotal_inactive_file {40 * MIB}",
+            "sys/fs/cgroup/memory/memory.stat": "inactive_file 1\n"
+            f"total_inactive_file {40 * MIB}",
             "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "150000",
             "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
         },

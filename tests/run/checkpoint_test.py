@@ -99,10 +99,13 @@ def test_a_mistake_in_the_reader_is_not_hidden(store: CheckpointStore) -> None:
 def test_what_a_killed_writer_left_is_not_taken_and_goes_away(store: CheckpointStore) -> None:
     keep(store, KEY, "content")
     folder = files(store)[0].parent
-    (folder / ".0123abcd.part.txt").write_text("half")
+    part = folder / ".0123abcd.part.txt"
     (folder / "notes.txt").write_text("of the user")
-    assert store.load(KEY, read) == "content"
+    part.write_text("half")
     keep(store, KEY, "content")
+    assert not part.exists()
+    part.write_text("half")
+    assert store.load(KEY, read) == "content"
     assert {path.name for path in folder.iterdir()} == {files(store)[0].name, "notes.txt"}
 
 

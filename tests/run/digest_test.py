@@ -66,7 +66,9 @@ def test_is_stable_across_processes_and_versions() -> None:
 
 @settings(deadline=None)
 @given(PLAIN, PLAIN)
-def test_equal_content_has_equal_digests_and_other_content_has_not(a: object, b: object) -> None:
+def test_equal_content_has_equal_digests_and_other_content_has_not(
+    a: object, b: object
+) -> None:
     assert (digest(a) == digest(b)) == (repr(_sorted(a)) == repr(_sorted(b)))
 
 

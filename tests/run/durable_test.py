@@ -39,7 +39,9 @@ def test_flushes_before_it_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert calls == ["fsync", "replace", "fsync"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("x"), OSError(errno.EIO, "x")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), ValueError("x"), OSError(errno.EIO, "x")]
+)
 def test_a_body_that_raises_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
     put(tmp_path, "old")
 

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -77,7 +78,9 @@ def test_results_come_in_the_order_of_the_shards(times: list[float], workers: in
         return shard * 7
 
     shards = range(len(times))
-    assert list(run_shards(shards, reduce, workers=workers, name="t")) == [7 * s for s in shards]
+    assert list(run_shards(shards, reduce, workers=workers, name="t")) == [
+        7 * s for s in shards
+    ]
 
 
 def test_workers_do_work_at_the_same_time() -> None:
@@ -91,7 +94,7 @@ def test_workers_do_work_at_the_same_time() -> None:
 
 
 class Result:
-    alive: weakref.WeakSet[Result] = weakref.WeakSet()
+    alive: ClassVar[weakref.WeakSet[Result]] = weakref.WeakSet()
     most = 0
 
     def __init__(self) -> None:
@@ -131,7 +134,9 @@ def test_nothing_is_started_before_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-@pytest.mark.parametrize("error", [UserError("read x", "it is torn", "Mend it."), KeyError("k")])
+@pytest.mark.parametrize(
+    "error", [UserError("read x", "it is torn", "Mend it."), KeyError("k")]
+)
 def test_an_exception_passes_as_it_is_and_stops_the_rest(
     workers: int, error: Exception, tmp_path: Path
 ) -> None:

@@ -32,7 +32,8 @@ def test_memory_limits_the_workers() -> None:
     plan = plan_workers(need, budget(450), processors=8, shards=100)
     assert (plan.workers, plan.bands, plan.predicted_peak) == (3, 1, 400)
     assert str(plan) == (
-        "3 workers (memory allows no more of 8), predicted peak 400 B of a budget of 450 B (test)"
+        "3 workers (memory allows no more of 8), "
+        "predicted peak 400 B of a budget of 450 B (test)"
     )
 
 
@@ -61,7 +62,9 @@ def test_even_the_smallest_piece_does_not_fit() -> None:
 
 
 @settings(deadline=None)
-@given(NEEDS, st.integers(1, 10**11), st.integers(1, 64), st.integers(1, 99), st.integers(1, 99))
+@given(
+    NEEDS, st.integers(1, 10**11), st.integers(1, 64), st.integers(1, 99), st.integers(1, 99)
+)
 def test_plans_keep_to_the_budget_and_use_it(
     need: Need, size: int, processors: int, shards: int, max_bands: int
 ) -> None:

@@ -75,7 +75,7 @@ def test_demo_has_one_cell_in_three_orientations() -> None:
 
 
 def test_phi_is_that_of_the_middle_of_the_frame() -> None:
-    # spindle.frame2phi of mdx-lib 1.2: image 1 of sweep 7_1 (from 5°, 0.1° an image) is at 5.05°
+    # spindle.frame2phi of mdx-lib 1.2 for sweep 7_1 (from 5°, 0.1° an image)
     assert lysozyme_6m().experiment.phi(0) == pytest.approx(5.05, abs=1e-12)
     assert lysozyme_6m().experiment.phi(9) == pytest.approx(5.95, abs=1e-12)
 

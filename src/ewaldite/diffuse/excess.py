@@ -168,9 +168,9 @@ def find_excess(data: Counts, threshold: float, rounds: int) -> Excess:
     The first level is the weighted median of the neighbours' rates; later ones are linear fits
     to neighbours that are no outliers, so that a gradient across a one-sided neighbourhood
     does no harm. Outliers are chosen afresh in every round: a voxel that a poor first level
-    made one comes back. The variance of the level, and what the neighbours scatter about their own
-    levels beyond Poisson's statistics (1.5 times the variance is allowed), make the mean
-    uncertain in :func:`significance`.
+    made one comes back. The variance of the level, and what the neighbours scatter about
+    their own levels beyond Poisson's statistics (1.5 times the variance is allowed), make the
+    mean uncertain in :func:`significance`.
 
     Parameters
     ----------

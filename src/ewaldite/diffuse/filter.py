@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,12 @@ class FilterResult:
     """
 
     mask: BoolArray
-    reasons: dict[str, int] = field(default_factory=dict)
-    rate: FloatArray = field(default_factory=lambda: np.empty(0))
-    level: FloatArray = field(default_factory=lambda: np.empty(0))
-    significance: FloatArray = field(default_factory=lambda: np.empty(0))
-    divergence: FloatArray = field(default_factory=lambda: np.empty(0))
-    divergence_change: FloatArray = field(default_factory=lambda: np.empty(0))
+    reasons: dict[str, int]
+    rate: FloatArray
+    level: FloatArray
+    significance: FloatArray
+    divergence: FloatArray
+    divergence_change: FloatArray
 
 
 def _result(reasons: dict[str, BoolArray], size: int, **arrays: FloatArray) -> FilterResult:
@@ -91,8 +91,12 @@ def _robust(
     moment = divergence.moments(histogram)
     pixels = moment[:, 0] + overflow
     mean = (moment[:, 1] + overflow_sum) / np.maximum(pixels, 1.0)
+    squares = histogram @ np.arange(histogram.shape[1], dtype=np.float64) ** 2
+    # of what is above the histogram only the sum is known: as if all of it were equal
+    squares += overflow_sum.astype(np.float64) ** 2 / np.maximum(overflow, 1)
+    variance = np.maximum(squares / np.maximum(pixels, 1.0) - mean**2, 0.0)
     nothing = np.zeros(pixels.size, dtype=bool)
-    found = robust_filter(index, pixels, mean, nothing, options)
+    found = robust_filter(index, pixels, mean, nothing, options, variance)
     reasons = {"robust": found.outlier}
     return _result(reasons, pixels.size, level=found.level, significance=found.significance)
 
@@ -111,8 +115,7 @@ def filter_wedge(
 
     ``poisson``: overflowing voxels, and what :func:`.poisson_filter.poisson_filter` finds.
     ``robust``: :func:`.robust_filter.robust_filter` on the mean rates, overflows among them (a
-    detector that does not count has no count that only a peak can have); with variances, call
-    it itself. ``predicted``: :func:`.predicted_filter.predicted_filter`. ``none``: nothing.
+    detector that does not count has no count that only a peak can have). ``predicted``: :func:`.predicted_filter.predicted_filter`. ``none``: nothing.
 
     Parameters
     ----------

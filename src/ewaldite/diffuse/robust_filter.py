@@ -39,14 +39,17 @@ class RobustResult:
 
 def _deviations(
     mean: FloatArray,
-    error2: FloatArray,
+    variance: FloatArray,
     pixels: FloatArray,
     rows: NDArray[np.int32],
     use: BoolArray,
 ) -> tuple[FloatArray, FloatArray]:
-    level = np.empty(use.size)
+    """Level of every voxel and its signed deviation from it in robust sigma."""
+    level, typical = np.empty(use.size), np.empty(use.size)
     everywhere = np.ones(use.size, dtype=bool)
     median.ball_median(mean, pixels, rows, use, everywhere, level)
+    median.ball_median(variance, pixels, rows, use, everywhere, typical)
+    error2 = np.nan_to_num(typical) / np.maximum(pixels, 1.0)
     spread = median.ball_deviation(mean, pixels, np.nan_to_num(level), rows, use)
     scale2 = np.maximum((1.4826 * np.nan_to_num(spread)) ** 2, error2)
     number = median.ball_sum(np.ones(use.size), rows, use)
@@ -68,7 +71,9 @@ def robust_filter(
 
     ``(mean - median) / max(1.4826 MAD, sqrt(variance / pixels))`` with the median and the
     median absolute deviation (MAD) of the mean rates in the ball, weighted with the pixels;
-    1.4826 MAD is the standard deviation of a normal distribution. Both are taken anew without
+    1.4826 MAD is the standard deviation of a normal distribution. The variance is the median
+    of those in the ball (that of a peak's own voxel is the peak), so that a voxel of few
+    pixels may deviate more than its neighbours of many. Both are taken anew without
     the outliers until the outliers stay the same. Where fewer than five voxels count, or all
     of them are equal, nothing is decided and nothing masked.
 
@@ -94,11 +99,10 @@ def robust_filter(
         Mask and diagnostics.
     """
     rows = neighbour_rows(index, ball_offsets(options.window))
-    shape = np.zeros(pixels.size) if variance is None else variance
-    error2 = shape / np.maximum(pixels, 1.0)
+    within = np.zeros(pixels.size) if variance is None else variance
     outlier = np.zeros(pixels.size, dtype=bool)
     for _ in range(options.rounds):
-        level, sigma = _deviations(mean, error2, pixels, rows, ~(outlier | excluded))
+        level, sigma = _deviations(mean, within, pixels, rows, ~(outlier | excluded))
         height = np.abs(sigma) if options.robust_sides == "both" else sigma
         now = (height >= options.robust_threshold) & ~excluded
         if np.array_equal(now, outlier):

@@ -10,7 +10,7 @@ from ewaldite.diffuse.image_steps import filter_images, mask_pixels, pass_inputs
 from ewaldite.diffuse.merge_steps import make_map, merge_observations
 from ewaldite.diffuse.table_steps import combine_tables, export_tables, integrate_wedges
 from ewaldite.model.provenance import installed_version
-from ewaldite.run.steps import Step, run_steps
+from ewaldite.run.steps import Step, run_steps, stale_steps
 
 STEPS = ("mask", "filter", "integrate", "correct", "export", "combine", "merge", "map")
 
@@ -125,3 +125,8 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     """
     context.work.mkdir(parents=True, exist_ok=True)
     return run_steps(workflow(context), context.work / "state.json", context.log, only)
+
+
+def stale(context: Context) -> dict[str, str]:
+    """Steps that :func:`run` would do now, with the reasons."""
+    return stale_steps(workflow(context), context.work / "state.json")

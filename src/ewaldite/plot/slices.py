@@ -150,7 +150,10 @@ def slice_figure(
 ) -> Figure:
     """Picture of one slice with its colour bar; see :func:`cut` and :func:`draw_slice`."""
     layer = cut(array, normal, value)
-    figure = new_figure(6.4, 5.6)
+    across, up = (layer.coords[dim].values for dim in layer.dims)
+    x, y = Plane.of_cell(cell, normal).points(across[:, None], up[None, :])
+    aspect = float(np.ptp(y) / np.ptp(x))
+    figure = new_figure(6.6, min(max(4.6 * aspect + 1.0, 2.6), 9.0))
     axes = figure.add_subplot()
     through_origin = rings if abs(value) < 1e-9 else ()
     mesh = draw_slice(axes, layer, cell, limits=limits, colours=colours, rings=through_origin)

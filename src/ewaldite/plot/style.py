@@ -46,7 +46,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def figure_bytes(figure: Figure, fmt: Format = "png") -> bytes:
-    """Encode a figure; the same figure gives the same bytes, for there is no date inside."""
+    """Encode a figure; figures made alike give the same bytes, for there is no date inside."""
     from matplotlib import rc_context
 
     # The ids of an SVG are random unless salted; PNG has no date, SVG and PDF would.

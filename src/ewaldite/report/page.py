@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from numbers import Integral
 
 from ewaldite.io.atomic import PathLike, write_text
 from ewaldite.model.provenance import Provenance
@@ -124,22 +125,18 @@ def provenance_sections(provenance: Provenance) -> list[Section]:
 def format_number(value: float) -> str:
     """Set a number: whole ones with commas, others with four digits.
 
-    Every number below a million keeps its decimal form; nan is a dash.
+    From one to a million they keep their decimal form; nan is a dash.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}".replace("-", "−")
+    if isinstance(value, Integral):
+        return f"{int(value):,}".replace("-", "−")
     if value != value:  # nan is the one number that differs from itself
         return "–"
     size = abs(value)
-    text = f"{value:.4g}" if size < 1e-4 or size >= 1e6 else _decimal(value)
+    digits = max(4 - len(str(int(size))), 0) if 1 <= size < 1e6 else None
+    text = f"{value:.4g}" if digits is None else f"{value:,.{digits}f}"
     return text.replace("-", "−")
-
-
-def _decimal(value: float) -> str:
-    digits = 4 - len(str(int(abs(value)))) if abs(value) >= 1 else 4
-    return f"{value:,.{max(digits, 0)}f}"
 
 
 def _section(number: int, part: Section) -> str:

@@ -98,12 +98,14 @@ class CheckpointStore:
         try:
             if file_checksum(path)[:32] != path.stem.partition("-")[2]:
                 raise ValueError("its content is not what was written")
-            return reader(path)
+            content = reader(path)
         except _UNREADABLE as error:
             _logger.warning("%s: the checkpoint %s is done again: %s", key.name, path, error)
             with suppress(OSError):
                 path.unlink()
-        return None
+            return None
+        self._clear(path.parent, path)  # what a kill between rename and clearing left
+        return content
 
     def prune(self, names: Iterable[str] = ()) -> None:
         """Remove the checkpoints of all names but these; other files are left alone."""

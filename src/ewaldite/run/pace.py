@@ -40,7 +40,7 @@ class Pace:
     def rate(self) -> float | None:
         """Units per second in this run; None before the first."""
         fresh = self.done - self.skipped
-        return fresh / self.seconds if fresh > 0 and self.seconds > 0 else None
+        return fresh / self.seconds if fresh > 0 and self.seconds > 1e-6 else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -39,8 +39,8 @@ class Demo(NamedTuple):
 def make_demo(folder: Path, *, seed: int = 0, frames: int = 80, workers: int = 1) -> Demo:
     """Write three small sweeps of an orthorhombic crystal and what is needed to reduce them.
 
-    The geometry comes as XPARM.XDS with XDS.INP (sweep a), as XDS.INP with INTEGRATE.LP (b) and as a DIALS
-    experiment list (c).
+    The geometry comes as XPARM.XDS with XDS.INP (sweep a), as XDS.INP with INTEGRATE.LP (b) and
+    as a DIALS experiment list (c).
 
     Parameters
     ----------

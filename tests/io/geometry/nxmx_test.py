@@ -152,6 +152,18 @@ def test_reflections_fall_on_the_same_pixels_as_in_dials(
     assert sweep.trusted_range == (0, 1000)
 
 
+def test_frame_of_mcstas_is_turned_about_the_beam(make: Any, dials_world: Any) -> None:
+    instrument = read_nxmx(make())
+    ours = np.diag([1.0, -1.0, -1.0])  # from DIALS' frame, in which the world is told
+    np.testing.assert_allclose(instrument.beam.direction, [0, 0, 1])
+    panel = instrument.panels[0]
+    np.testing.assert_allclose(panel.origin, ours @ dials_world.origin, atol=1e-9)
+    np.testing.assert_allclose(panel.fast, ours @ dials_world.fast, atol=1e-12)
+    np.testing.assert_allclose(panel.slow, ours @ dials_world.slow, atol=1e-12)
+    spindle = ours @ dials_world.setting @ dials_world.axis
+    np.testing.assert_allclose(instrument.axis, spindle / np.linalg.norm(spindle), atol=1e-12)
+
+
 def test_crystal_of_another_laboratory_and_zero_of_the_spindle(
     make: Any, dials_world: Any, tools: Any
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry, write_xparm
+from ewaldite.io.geometry.xparm import read_xparm
 
 
 def test_reflections_fall_on_the_pixels_of_xds_own_formula(xds_world: Any, tools: Any) -> None:
@@ -76,6 +77,9 @@ def test_written_file_reads_the_same(xds_world: Any, tools: Any, tmp_path: Any) 
     write_xparm(copy, sweep)
     again = read_geometry(copy, frames=xds_world.frames)
     np.testing.assert_allclose(again.scan.phi, sweep.scan.phi, atol=1e-9)
+    stated = read_xparm(copy)
+    np.testing.assert_allclose(stated.origin, (xds_world.orgx, xds_world.orgy), atol=1e-8)
+    np.testing.assert_allclose(stated.segments[0].origin, (0.0, 0.0), atol=1e-8)
     for hkl, phi, (ix, iy) in xds_world.reflections():
         pixel = tools.model_pixel(again, hkl, phi)
         np.testing.assert_allclose(pixel, [(ix - 0.5, iy - 0.5)], atol=1e-6)

@@ -111,8 +111,9 @@ def _spindle(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Scan axis (McStas), angle at the middle of each frame and width, degrees.
 
-    The scan axis is the first rotation of the sample's chain that moves; rotations behind it
-    turn it. The value is the start of a frame and ``NAME_end`` its end.
+    The scan axis is the first rotation of the sample's chain that moves (where none does,
+    "omega", else the last); rotations behind it turn it. The value is the start
+    of a frame and ``NAME_end`` its end.
     """
     if sample is None or "depends_on" not in sample:
         return np.array([-1.0, 0.0, 0.0]), np.zeros(1), np.zeros(1)
@@ -121,7 +122,8 @@ def _spindle(
     if not rotations:
         return np.array([-1.0, 0.0, 0.0]), np.zeros(1), np.zeros(1)
     moving = [i for i in rotations if np.ptp(links[i].values) > 0.0]
-    scan = links[(moving or rotations[-1:])[0]]
+    named = [i for i in rotations if links[i].path.rsplit("/", 1)[-1] == "omega"]
+    scan = links[(moving or named or rotations[-1:])[0]]
     behind = links[links.index(scan) + 1 :]
     axis = compose(behind)[:3, :3] @ unit_vector(scan.vector, scan.path, Path(file.filename))
     start = scan.values

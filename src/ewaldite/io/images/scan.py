@@ -14,7 +14,7 @@ from ewaldite.io.images.frame_header import FrameHeader
 from ewaldite.io.images.series import FrameError, ImageMetadata
 from ewaldite.model.experiment import FloatArray
 
-# Headers hold the increment with four decimals, so that is what two ends can disagree by.
+# Headers hold angles with four decimals.
 ROUNDING = 1e-4
 
 
@@ -99,10 +99,10 @@ def _linear(
         return np.asarray(first.start + steps * (travel / steps[-1]))
     # A header may fold the angle into one turn.
     travel += 360.0 * np.round((first.width * steps[-1] - travel) / 360.0)
-    slope = travel / steps[-1]
-    if abs(slope - first.width) > ROUNDING:
+    # Half a last digit for the width of each frame, and for either of the two ends.
+    if abs(travel - first.width * steps[-1]) > ROUNDING * (0.5 * steps[-1] + 1.0):
         return np.full(number.shape, np.nan)
-    return np.asarray(first.start + steps * slope)
+    return np.asarray(first.start + steps * (travel / steps[-1]))
 
 
 def _differ(first: FrameHeader, last: FrameHeader) -> bool:

@@ -1,0 +1,58 @@
+"""The command ``ewaldite``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from ewaldite.cli.diffuse import diffuse
+from ewaldite.errors import UserError
+from ewaldite.model.provenance import installed_version
+
+MISTAKE, INTERRUPTED = 2, 130
+
+app = App(
+    name="ewaldite",
+    help="From detector counts to intensity in reciprocal space, with error bars.",
+    version=installed_version,
+)
+app.command(diffuse)
+
+
+@app.command
+def inspect(file: Annotated[Path, Parameter(help="file that this program wrote")]) -> None:
+    """Tell what a result file holds."""
+    from ewaldite.io.inspect import describe
+
+    console = Console()
+    for line in describe(file).lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's mistake ends in one sentence and a non-zero exit.
+
+    Parameters
+    ----------
+    arguments:
+        Words after the program's name; those of the process if None.
+    """
+    console = Console(stderr=True)
+    try:
+        app(sys.argv[1:] if arguments is None else list(arguments))
+    except UserError as error:
+        console.print(f"ewaldite: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(MISTAKE)
+    except KeyboardInterrupt:
+        console.print("ewaldite: interrupted; finished steps and wedges are kept", markup=False)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone; nothing more may be written to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,166 @@
+"""The commands ``ewaldite diffuse …``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from ewaldite.diffuse.context import Context
+
+diffuse = App(name="diffuse", help="X-ray rotation images to a diffuse-scattering map.")
+
+Config = Annotated[Path, Parameter(help="TOML file; make one with 'ewaldite diffuse init'")]
+Workers = Annotated[int | None, Parameter(help="threads; wins over [run] workers")]
+Memory = Annotated[str | None, Parameter(help="budget, as '1.5 GB'; wins over [run] memory")]
+
+
+@diffuse.command
+def init(
+    folder: Annotated[Path, Parameter(help="folder with images and geometry")],
+    *,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="file to write")
+    ] = None,
+) -> None:
+    """Look at a folder and write a commented configuration."""
+    from ewaldite.diffuse.discover import discover, write_template
+
+    found = discover(folder)
+    path = write_template(folder, found, output)
+    console = Console()
+    for line in found.lines():
+        console.print(line, markup=False, highlight=False)
+    console.print(f"Wrote {path}; read it, then: ewaldite diffuse run {path}", markup=False)
+
+
+@diffuse.command
+def run(
+    config: Config,
+    *,
+    workers: Workers = None,
+    memory: Memory = None,
+    dry_run: Annotated[bool, Parameter(help="say what would be done, and do nothing")] = False,
+) -> None:
+    """Do everything that is not done yet: images to map, with a report."""
+    from ewaldite.diffuse.workflow import stale
+
+    context = _context(config, workers, memory)
+    if dry_run:
+        console = Console()
+        for name, reason in stale(context).items():
+            console.print(f"{name}: {reason}", markup=False, highlight=False)
+        console.print(f"{len(stale(context))} steps to do", highlight=False)
+        return
+    _run(context, None)
+    _report(context)
+
+
+def _one_step(name: str, text: str) -> None:
+    """Make the command of a step."""
+
+    def step(config: Config, *, workers: Workers = None, memory: Memory = None) -> None:
+        _run(_context(config, workers, memory), [name])
+
+    step.__doc__ = text
+    diffuse.command(step, name=name)
+
+
+_one_step("mask", "Decide which pixels take part: masks.nxs.")
+_one_step("filter", "Pass over the images once: count, correct, find Bragg peaks.")
+_one_step("integrate", "Sum the wedges into voxels, Bragg peaks apart.")
+_one_step("correct", "Write the corrections of every pixel: corrections.nxs.")
+_one_step("export", "Make observations and Bragg reflections of every wedge.")
+_one_step("combine", "Put all sweeps in one table: observations.nxs, bragg.nxs.")
+_one_step("merge", "Merge equivalent observations: merged.nxs, statistics.nxs.")
+_one_step("map", "Spread the merged voxels over reciprocal space: map.nxs.")
+
+
+@diffuse.command
+def report(config: Config) -> None:
+    """Write report.html and report.png from finished results."""
+    _report(_context(config, None, None))
+
+
+@diffuse.command
+def demo(
+    folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
+    *,
+    seed: Annotated[int, Parameter(help="of strengths and counts")] = 0,
+    workers: Workers = None,
+) -> None:
+    """Simulate a small experiment with a known truth, reduce it and compare."""
+    from ewaldite.run.budget import usable_processors
+    from ewaldite.simulate.comparison import compare_with_truth
+    from ewaldite.simulate.demo import make_demo
+
+    console = Console()
+    console.print(f"Simulating three sweeps in {folder} …", markup=False)
+    made = make_demo(folder, seed=seed, workers=workers or usable_processors())
+    context = _context(made.configuration, workers, None)
+    _run(context, None)
+    _report(context)
+    comparison = compare_with_truth(context.path("merged.nxs"), made.truth)
+    comparison.write(context.path("truth.txt"))
+    for line in comparison.lines():
+        console.print(line, markup=False, highlight=False)
+    console.print(f"Truth comparison   {context.path('truth.txt')}", markup=False)
+
+
+def _context(config: Path, workers: int | None, memory: str | None) -> Context:
+    from ewaldite.cli.log import run_log
+    from ewaldite.diffuse.config import config_text, read_config
+    from ewaldite.diffuse.context import Context
+    from ewaldite.io.atomic import write_text
+    from ewaldite.run.display import progress_for
+
+    options = read_config(config)
+    given = {"workers": workers, "memory": memory}
+    changes = {name: value for name, value in given.items() if value is not None}
+    options = options.model_copy(update={"run": options.run.model_copy(update=changes)})
+    out = config.parent / options.output.directory
+    (out / "work").mkdir(parents=True, exist_ok=True)
+    text = config_text(options)
+    write_text(out / "options.toml", text)
+    return Context(
+        options=options,
+        base=config.parent,
+        command=shlex.join(["ewaldite", *sys.argv[1:]]),
+        options_text=text,
+        log=run_log(out / "log.txt"),
+        progress=progress_for(
+            sys.stderr, time.monotonic, out / "work" / "progress.jsonl"
+        ),
+    )
+
+
+def _run(context: Context, only: Sequence[str] | None) -> None:
+    from ewaldite.diffuse import workflow
+
+    for note in dict.fromkeys(n for entry in context.entries for n in entry.notes):
+        context.log.warning("note: %s", note)
+    workflow.run(context, only)
+
+
+def _report(context: Context) -> None:
+    from ewaldite.report.diffuse import report_diffuse
+
+    images = {entry.options.name: entry.images.read(0) for entry in context.entries}
+    page, picture = report_diffuse(context.out, images)
+    console = Console()
+    for what, path in (
+        ("Observations", context.path("observations.nxs")),
+        ("Merged table", context.path("merged.nxs")),
+        ("Map", context.path("map.nxs")),
+        ("Bragg table", context.path("bragg.nxs")),
+        ("Report", page),
+        ("Picture", picture),
+    ):
+        console.print(f"{what:<18} {path}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,146 @@
+"""The report of a diffuse run, from its result files alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipp as sc
+
+from ewaldite.io.nexus import load, read_info, shell_means
+from ewaldite.plot.curves import quality_figure
+from ewaldite.plot.detector import detector_figure
+from ewaldite.plot.radial import radial_figure
+from ewaldite.plot.style import figure_bytes, save_figure
+from ewaldite.plot.summary import summary_figure
+from ewaldite.report.model import Figure, Section, Table
+from ewaldite.report.page import write_report
+
+_CURVES = ("cc_half", "cc_star", "completeness", "multiplicity")
+_HEADS = {"cc_half": "CC½", "cc_star": "CC*", "intensity_over_sigma": "I/σ", "chi2": "χ²"}
+
+
+def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``report.png`` beside the results of a run.
+
+    Parameters
+    ----------
+    out:
+        Folder of the results.
+    images:
+        First image of every sweep by name; dims (slow, fast), counts; for pictures of the masks.
+
+    Returns
+    -------
+    :
+        The two files.
+
+    Raises
+    ------
+    UserError
+        If a result is missing or the report cannot be written.
+    """
+    info = read_info(out / "map.nxs")
+    provenance = info.provenance
+    merged, density = load(out / "merged.nxs"), load(out / "map.nxs")
+    cell = info.sample.cell
+    if cell is None:
+        raise ValueError("a map of a run carries its cell")
+    curve = shell_means(merged, cell)
+    if curve is None:
+        raise ValueError("a merged table of a run carries |s|")
+    title = "Diffuse scattering"
+    picture = summary_figure(
+        density, cell, curve, title=title, footnote=f"ewaldite {provenance.version}"
+    )
+    save_figure(out / "report.png", picture)
+    summary = Figure(
+        figure_bytes(picture), "png", "The map: hk0, h0l, 0kl, and its mean over |s|"
+    )
+    sections = [
+        Section("Map", text=_crystal(info.sample, merged), figures=(summary,)),
+        _statistics(out),
+        _filter(out),
+        *_masks(out, images or {}),
+        Section(
+            "Mean intensity",
+            figures=(
+                Figure(figure_bytes(radial_figure({"merged": curve}), "svg"), "svg", "By |s|"),
+            ),
+        ),
+    ]
+    write_report(
+        out / "report.html",
+        sections,
+        title=title,
+        subtitle=f"ewaldite {provenance.version}",
+        provenance=provenance,
+    )
+    return out / "report.html", out / "report.png"
+
+
+def _crystal(sample: Any, merged: sc.DataArray) -> str:
+    cell = " ".join(f"{x:.3f}" for x in sample.cell)
+    counts = float(merged.coords["counts"].sum().value)
+    return (
+        f"Cell {cell} (Å, °), space group {sample.space_group}; "
+        f"{len(merged):,} voxels of the asymmetric unit hold {counts:,.0f} counts in "
+        f"{int(merged.coords['multiplicity'].sum().value):,} observations.\n\n"
+        "Voxels that were not observed are absent: they are NaN and masked, not zero."
+    )
+
+
+def _statistics(out: Path) -> Section:
+    table = load(out / "statistics.nxs")
+    s = sc.midpoints(next(iter(table.values())).coords["s"]).values
+    columns = {name: np.asarray(item.values, dtype=np.float64) for name, item in table.items()}
+    picture = quality_figure(s, **{name: columns[name] for name in _CURVES})
+    figure = Figure(figure_bytes(picture, "svg"), "svg", "Statistics by resolution")
+    rows = tuple(
+        (float(at), *(float(values[i]) for values in columns.values()))
+        for i, at in enumerate(s)
+    )
+    return Section(
+        "Statistics",
+        text="Of merged voxels in shells of |s|. CC½ is the correlation of half sets, CC* what it "
+        "implies for the correlation with the truth; χ² is the scatter of equivalent "
+        "observations over what their errors allow.",
+        figures=(figure,),
+        tables=(Table(("|s| (1/Å)", *(_HEADS.get(n, n) for n in columns)), rows),),
+    )
+
+
+def _filter(out: Path) -> Section:
+    summaries = json.loads((out / "work" / "filter.json").read_text(encoding="utf-8"))
+    sweeps: dict[str, dict[str, float]] = {}
+    for summary in summaries:
+        total = sweeps.setdefault(summary["sweep"], {})
+        for name, value in summary.items():
+            if name not in ("sweep", "wedge"):
+                total[name] = total.get(name, 0.0) + value
+    names = list(next(iter(sweeps.values())))
+    rows = tuple((name, *(int(total[n]) for n in names)) for name, total in sweeps.items())
+    notes = tuple(
+        f"{int(total['frames skipped'])} frames of {name} could not be read and were skipped"
+        for name, total in sweeps.items()
+        if total.get("frames skipped")
+    )
+    return Section("Filter", tables=(Table(("sweep", *names), rows),), notes=notes)
+
+
+def _masks(out: Path, images: Mapping[str, Any]) -> list[Section]:
+    sections = []
+    for sweep, group in load(out / "masks.nxs").items():
+        masks = {name: mask.values for name, mask in group.items() if mask.values.any()}
+        total = int(np.prod(next(iter(group.values())).shape))
+        counts = {name: int(mask.sum()) for name, mask in masks.items()}
+        figures: tuple[Figure, ...] = ()
+        if sweep in images:
+            shown = figure_bytes(detector_figure(images[sweep], masks))
+            figures = (Figure(shown, "png", "First image with its masks"),)
+        table = Table.of_counts(counts, total, what="pixels")
+        sections.append(Section(f"Pixels of {sweep}", tables=(table,), figures=figures))
+    return sections

@@ -1,0 +1,88 @@
+"""Curves hold the numbers that they were given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipp as sc
+
+from ewaldite.plot.curves import masked_fraction_figure, power_figure, quality_figure
+from ewaldite.plot.radial import radial_figure
+from ewaldite.plot.style import figure_bytes
+
+S = np.linspace(0.1, 0.6, 6)
+
+
+def curve(edges: bool = False) -> sc.DataArray:
+    s = np.linspace(0.05, 0.65, 7) if edges else S
+    return sc.DataArray(
+        sc.array(dims=["s"], values=S**2, variances=np.full(6, 0.04), unit="counts/mrad**2/s"),
+        coords={"s": sc.array(dims=["s"], values=s, unit="1/angstrom")},
+        name="intensity",
+    )
+
+
+@pytest.mark.parametrize("edges", [False, True])
+def test_radial_means_with_error_bars(edges: bool) -> None:
+    figure = radial_figure({"a": curve(edges), "b": curve(edges) * sc.scalar(2.0)})
+    axes = figure.axes[0]
+    first, second = axes.containers
+    np.testing.assert_allclose(first.lines[0].get_xdata(), S)
+    np.testing.assert_allclose(first.lines[0].get_ydata(), S**2)
+    (bars,) = first.lines[2]
+    lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
+    np.testing.assert_allclose(lengths, 2 * 0.2)
+    np.testing.assert_allclose(second.lines[0].get_ydata(), 2 * S**2)
+    assert axes.get_ylabel() == "mean intensity (counts/mrad²/s)"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
+
+
+def test_a_curve_without_variances_has_no_bars() -> None:
+    bare = sc.DataArray(sc.values(curve().data), coords=curve().coords)
+    figure = radial_figure({"": bare})
+    assert not figure.axes[0].containers[0].has_yerr
+    assert figure.axes[0].get_legend() is None
+
+
+def test_every_statistic_has_its_panel() -> None:
+    figure = quality_figure(
+        S, cc_half=1 - S, cc_star=1 - S**2, completeness=1 - S / 2, multiplicity=10 * S
+    )
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "correlation", "completeness (%)", "multiplicity",
+    ]  # fmt: skip
+    correlation, completeness, multiplicity = figure.axes
+    np.testing.assert_allclose(correlation.lines[0].get_ydata(), 1 - S)
+    np.testing.assert_allclose(correlation.lines[1].get_ydata(), 1 - S**2)
+    np.testing.assert_allclose(completeness.lines[0].get_ydata(), 100 - 50 * S)
+    np.testing.assert_allclose(multiplicity.lines[0].get_ydata(), 10 * S)
+    assert correlation.get_ylim() == (0.0, 1.05)
+    assert multiplicity.get_xlabel() == "|s| (1/Å)"
+    assert correlation.get_xlabel() == ""
+    assert figure_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_a_negative_correlation_is_shown() -> None:
+    figure = quality_figure(S, cc_half=S - 0.5)
+    assert len(figure.axes) == 1
+    assert figure.axes[0].get_ylim()[0] < -0.4
+
+
+def test_nothing_given_is_an_empty_page() -> None:
+    assert quality_figure(S).axes == []
+
+
+def test_masked_fractions_are_percentages_by_name() -> None:
+    figure = masked_fraction_figure(S, {"bragg": S / 10, "ice": S * 0})
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), 10 * S)
+    names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert names == ["bragg", "ice"]
+    assert figure.axes[0].get_ylim()[0] == 0
+
+
+def test_the_power_curve_marks_the_threshold() -> None:
+    figure = power_figure(np.arange(10.0), np.linspace(0, 1, 10))
+    curve_line, threshold = figure.axes[0].lines
+    np.testing.assert_allclose(curve_line.get_ydata(), np.linspace(0, 100, 10))
+    assert set(threshold.get_xdata()) == {6.0}
+    assert len(power_figure([0.0], [0.0], threshold=None).axes[0].lines) == 1

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import tomllib
+
+import fabio
+import numpy as np
+import pytest
+
+from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.io.geometry import read_geometry
+from ewaldite.simulate.demo import D_MIN, Demo, make_demo, truth_voxels
+from ewaldite.simulate.presets import small_demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return make_demo(tmp_path_factory.mktemp("demo"), frames=4)
+
+
+def test_configuration_is_one_that_the_program_takes(demo: Demo) -> None:
+    options = DiffuseOptions(**tomllib.loads(demo.configuration.read_text("utf-8")))
+    assert [sweep.name for sweep in options.sweep] == ["a", "b", "c"]
+    assert options.crystal.space_group == "P 21 21 21"
+    assert options.map.subdivide == (3, 3, 3)
+    assert options.map.d_min == D_MIN
+
+
+def test_files_that_the_configuration_names_are_there(demo: Demo) -> None:
+    folder = demo.configuration.parent
+    options = DiffuseOptions(**tomllib.loads(demo.configuration.read_text("utf-8")))
+    for sweep, simulation in zip(options.sweep, small_demo(frames=4), strict=True):
+        assert isinstance(sweep.images, str)
+        assert isinstance(sweep.geometry, str)
+        assert isinstance(sweep.background, str)
+        assert len(list(folder.glob(sweep.images.replace("#", "[0-9]")))) == 4
+        assert len(list(folder.glob(sweep.background.replace("#", "[0-9]")))) == 4
+        read = read_geometry(folder / sweep.geometry)
+        np.testing.assert_array_equal(read.scan.frames, [1, 2, 3, 4])
+        np.testing.assert_allclose(
+            read.scan.phi, [simulation.experiment.phi(i) for i in range(4)]
+        )
+        with fabio.open(folder / sweep.images.replace("####", "0002")) as file:
+            assert np.array_equal(file.data, simulation.frame(1))
+
+
+def test_truth_holds_the_asymmetric_unit_once(demo: Demo) -> None:
+    with np.load(demo.truth) as truth:
+        hkl, intensity, cell = truth["hkl"], truth["intensity"], truth["cell"]
+    assert hkl.min() == 0.0
+    assert len(np.unique(np.rint(3 * hkl), axis=0)) == len(hkl) == len(intensity)
+    np.testing.assert_allclose(np.rint(3 * hkl) / 3, hkl)
+    s = np.linalg.norm(hkl / cell[:3], axis=1)
+    assert s.max() <= 1.0 / D_MIN
+    # an eighth of the sphere, with the voxels that the faces h, k, l = 0 halve
+    weight = np.prod(np.where(hkl == 0.0, 0.5, 1.0), axis=1)
+    volume = weight.sum() / 27.0 / np.prod(cell[:3])
+    assert volume == pytest.approx(4.0 / 3.0 * np.pi / D_MIN**3 / 8.0, rel=0.01)
+
+
+def test_truth_is_the_mean_over_the_voxel() -> None:
+    sweep = small_demo()[0]
+    hkl, intensity = truth_voxels(sweep, subdivide=3, d_min=4.0)
+    rng = np.random.default_rng(1)
+    for i in rng.integers(0, len(hkl), 10):
+        inside = hkl[i] + rng.uniform(-1 / 6, 1 / 6, (20000, 3))
+        drawn = sweep.truth_map(inside)
+        assert abs(drawn.mean() - intensity[i]) < 4.5 * drawn.std() / np.sqrt(20000) + 1e-4
+
+
+def test_truth_varies_enough_to_be_found_again() -> None:
+    _, intensity = truth_voxels(small_demo()[0], subdivide=3, d_min=D_MIN)
+    assert intensity.std() > 0.3 * intensity.mean()
