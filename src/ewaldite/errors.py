@@ -25,6 +25,10 @@ class UserError(Exception):
         self.remedy = remedy
         super().__init__(f"Cannot {asked}: {found}. {remedy}")
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
+        # An exception whose message is not its only argument is lost between processes otherwise
+        return type(self), (self.asked, self.found, self.remedy)
+
 
 class MissingExtraError(UserError):
     """A library of an optional extra is not installed.
@@ -45,3 +49,7 @@ class MissingExtraError(UserError):
             f"the Python module '{module}' is not installed",
             f"Install it with: pip install 'ewaldite[{extra}]'",
         )
+        self._arguments = (module, extra, purpose)
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
+        return type(self), self._arguments

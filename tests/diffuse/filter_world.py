@@ -63,8 +63,8 @@ def make_world(seed, cells=(40, 6, 5), node_sigma=None, tails=0.1):
     """Peaks at whole hkl.
 
     ``node_sigma(rng, n)`` draws the expected excess at the nodes in sigma; every neighbour by a
-    face gets a uniform share of up to ``tails`` of the node's excess per pixel. The excess falls
-    on a tenth to all of the pixels of a voxel. 5 to 1000 pixels a voxel, log-uniform; one
+    face gets a uniform share of up to ``tails`` of the node's excess per pixel. The excess
+    falls on a tenth to all of the pixels of a voxel. 5 to 1000 pixels a voxel, log-uniform; one
     voxel in twenty is missing.
     """
     rng = np.random.default_rng(seed)

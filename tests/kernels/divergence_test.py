@@ -186,3 +186,43 @@ def test_only_candidates_are_worked_out():
     change = divergence.removal_changes(some, *hood.state)
     assert np.isfinite(change[some]).all()
     assert np.isnan(change[~some]).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(histograms, st.floats(0.02, 20), st.integers(2, 9))
+def test_more_of_the_same_pixels_diverge_as_much(histogram, rate, times):
+    histogram = np.array(histogram)
+    rows = np.arange(len(histogram), dtype=np.int32)[:, None]
+    rates = np.full(len(histogram), rate)
+    once = Neighbourhoods(histogram, rows, rates).divergences()
+    often = Neighbourhoods(times * histogram, rows, rates).divergences()
+    np.testing.assert_allclose(often, once, rtol=1e-9, atol=1e-9)
+    assert (once > -1e-12).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(histograms, st.integers(0, 99))
+def test_moments_are_sums_over_pixels(histogram, seed):
+    histogram = np.array(histogram)
+    counts = np.arange(histogram.shape[1])
+    log_factorial = np.cumsum(np.log(np.maximum(counts, 1)))
+    moment = divergence.moments(histogram.astype(np.uint32))
+    np.testing.assert_allclose(moment[:, 0], histogram.sum(axis=1))
+    np.testing.assert_allclose(moment[:, 1], histogram @ counts)
+    np.testing.assert_allclose(moment[:, 2], histogram @ log_factorial, rtol=1e-12, atol=1e-12)
+    use = np.random.default_rng(seed).random(len(histogram)) < 0.5
+    rows = np.tile(np.arange(len(histogram), dtype=np.int32), (len(histogram), 1))
+    pools = divergence.pool(histogram.astype(np.uint32), rows, use)
+    assert (pools == histogram[use].sum(axis=0)).all()
+
+
+def test_poisson_counts_hardly_diverge_and_a_peak_does():
+    rng = np.random.default_rng(0)
+    drawn = np.bincount(rng.poisson(1.5, 20_000), minlength=30)[:30]
+    peak = drawn.copy()
+    peak[25] += 50
+    rows = np.array([[0], [1]], np.int32)
+    quiet, loud = Neighbourhoods(np.array([drawn, peak]), rows, np.full(2, 1.5)).divergences()
+    # twice the pixels times the divergence is chi-squared of some ten bins
+    assert 0 <= 2 * 20_000 * quiet < 40
+    assert 2 * 20_000 * loud > 1000

@@ -109,7 +109,35 @@ def test_only_what_is_asked_for_is_done():
     index = box(3, 3, 3)
     todo = np.zeros(27, dtype=bool)
     todo[5] = True
-    level, effective = predict(index, np.full(27, 10.0), np.full(27, 20.0), start=9.0, todo=todo)
+    level, effective = predict(
+        index, np.full(27, 10.0), np.full(27, 20.0), start=9.0, todo=todo
+    )
     assert level[5] == pytest.approx(2.0)
     assert (level[~todo] == 9.0).all()
     assert (effective[~todo] == 0.0).all()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(0.01, 100), st.integers(0, 99))
+def test_level_scales_with_the_counts(factor, seed):
+    index = box(4, 4, 4)
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(5, 100, len(index)).astype(float)
+    counts = rng.poisson(3 * pixels).astype(float)
+    one, weight = predict(index, pixels, counts, start=3.0, slope=1e3)
+    other, same = predict(index, pixels, factor * counts, start=3.0, slope=1e3)
+    np.testing.assert_allclose(other, factor * one, rtol=1e-4)
+    np.testing.assert_allclose(same, weight, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_mirrored_lattice_has_mirrored_levels(axis):
+    index = box(5, 4, 3)
+    rng = np.random.default_rng(7)
+    pixels = rng.integers(5, 100, len(index)).astype(float)
+    counts = rng.poisson(2 * pixels).astype(float)
+    mirrored = index.copy()
+    mirrored[:, axis] *= -1
+    np.testing.assert_allclose(
+        predict(mirrored, pixels, counts)[0], predict(index, pixels, counts)[0], rtol=1e-10
+    )

@@ -312,6 +312,32 @@ def test_ctrl_c_in_the_consumer_leaves_finished_shards(tmp_path: Path) -> None:
     assert store.get(12) is None
 
 
+def test_ctrl_c_while_it_waits_starts_no_other_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    running = threading.Event()
+    stop = threading.Event()
+
+    def reduce(shard: int) -> str:
+        begun.append(shard)
+        running.set()
+        assert stop.wait(20)
+        return str(shard)
+
+    def interrupted(*_: object, **__: object) -> None:
+        assert running.wait(20)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ewaldite.run.executor.wait", interrupted)
+    store = texts(tmp_path)
+    results = run_shards(range(9), reduce, workers=1, name="t", store=store, stop=stop)
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert store.get(0) == "0"  # what ran was waited for
+    assert begun == [0]
+
+
 def test_no_workers_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least one"):
         run_shards(range(3), str, workers=0, name="t")

@@ -84,6 +84,7 @@ def test_plans_keep_to_the_budget_and_use_it(
     assert 1 <= plan.bands <= max_bands
     if plan.bands > 1:
         assert need.peak(1, plan.bands - 1) > size
+    assert plan.asked == min(processors, shards * plan.bands)
     if plan.workers < plan.asked:
         assert need.peak(plan.workers + 1, plan.bands) > size
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from ewaldite.simulate.detector import Detector, Sensor
 from ewaldite.simulate.experiment import RotationExperiment
@@ -120,3 +123,76 @@ def test_a_thick_sensor_stops_everything_and_a_thin_one_little() -> None:
     none = pixel_table(lysozyme(detector=bare)).share
     np.testing.assert_allclose(share[1e3], none, rtol=1e-12)
     np.testing.assert_allclose(share[1e-3] / none, 1e-3, rtol=1e-3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.tuples(*[st.floats(-0.4, 0.4)] * 3),
+    st.tuples(*[st.floats(-20.0, 40.0)] * 2),
+    st.tuples(*[st.floats(-0.2, 0.2)] * 2),
+    st.floats(0.6, 2.0),
+)
+def test_the_ray_of_a_pixel_goes_back_to_it(
+    tilt: tuple[float, float, float],
+    origin: tuple[float, float],
+    beam: tuple[float, float],
+    wavelength: float,
+) -> None:
+    turn = Rotation.from_rotvec(tilt).as_matrix()
+    detector = Detector(
+        (17, 11),
+        0.5,
+        60.0,
+        origin,
+        x_axis=tuple(turn[:, 0].tolist()),
+        y_axis=tuple(turn[:, 1].tolist()),
+    )
+    experiment = lysozyme(detector=detector, beam=(*beam, 1.0), wavelength=wavelength)
+    s1 = pixel_table(experiment).s + experiment.s0[:, None, None]
+    # the plane is {x : x·Z = F}
+    local = np.einsum("xi,xsf->isf", turn, s1)
+    hit = local[:2] / local[2] * detector.distance / detector.pixel
+    slow, fast = np.indices((11, 17))
+    np.testing.assert_allclose(hit[0] + origin[0], fast + 1, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(hit[1] + origin[1], slow + 1, rtol=0, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(0.0, 1.0), st.tuples(*[st.floats(-1.0, 1.0)] * 2))
+def test_polarization_is_the_mean_of_two_plane_polarized_beams(
+    fraction: float, normal: tuple[float, float]
+) -> None:
+    if np.hypot(*normal) < 0.1:
+        return
+    detector = Detector((9, 7), 4.0, 30.0, (4.0, 3.0))
+    shares = [
+        pixel_table(
+            lysozyme(detector=detector, polarization=p, polarization_normal=(*normal, 0.0))
+        ).share
+        for p in (fraction, 1.0, 0.0)
+    ]
+    np.testing.assert_allclose(
+        shares[0], fraction * shares[1] + (1.0 - fraction) * shares[2], rtol=1e-12
+    )
+    # a quarter turn of the normal swaps the two
+    swapped = lysozyme(
+        detector=detector,
+        polarization=1.0 - fraction,
+        beam=(0.0, 0.0, 1.0),
+        polarization_normal=(-normal[1], normal[0], 0.0),
+    )
+    straight = replace(
+        swapped, polarization=fraction, polarization_normal=(normal[0], normal[1], 0.0)
+    )
+    np.testing.assert_allclose(
+        pixel_table(swapped).share, pixel_table(straight).share, rtol=1e-12
+    )
+
+
+def test_air_attenuates_with_the_length_of_the_way() -> None:
+    detector = Detector((5, 5), 20.0, 100.0, (1.0, 1.0))
+    clear = pixel_table(lysozyme(detector=detector)).share
+    hazy = pixel_table(lysozyme(detector=replace(detector, air=0.003))).share
+    slow, fast = np.indices((5, 5))
+    way = np.sqrt(100.0**2 + (20.0 * slow) ** 2 + (20.0 * fast) ** 2)
+    np.testing.assert_allclose(hazy / clear, np.exp(-0.003 * way), rtol=1e-12)

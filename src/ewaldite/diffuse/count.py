@@ -85,7 +85,7 @@ def count_frames(
     histogram = np.zeros((filter_index.shape[0], bins), dtype=np.uint32)
     overflow = np.zeros((filter_index.shape[0], 2), dtype=np.int64)
     counts = np.zeros((trace.keys.size, 2), dtype=np.int64)
-    one_to_one = bins > 0 and filter_index.shape[0] == trace.keys.size
+    one_to_one = bins > 0 and partition.is_trivial_for(filter_grid)
     row = trace.start_row.copy()
     rejected, rejections = np.empty(1024, dtype=np.int64), 0
     for position, image in enumerate(frames):

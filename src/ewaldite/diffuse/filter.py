@@ -115,7 +115,8 @@ def filter_wedge(
 
     ``poisson``: overflowing voxels, and what :func:`.poisson_filter.poisson_filter` finds.
     ``robust``: :func:`.robust_filter.robust_filter` on the mean rates, overflows among them (a
-    detector that does not count has no count that only a peak can have). ``predicted``: :func:`.predicted_filter.predicted_filter`. ``none``: nothing.
+    detector that does not count has no count that only a peak can have). ``predicted``:
+    :func:`.predicted_filter.predicted_filter`. ``none``: nothing.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ def integrate_wedge(
         background=background,
     )
     if parts > 1:
-        frames = _parts_of_frames(frames, clock.position, parts, rng)
+        frames = _parts_of_frames(frames, clock.position, parts, settings.ceiling, rng)
     tally = count_frames(
         trace=trace,
         frames=frames,
@@ -177,15 +177,15 @@ def _assemble(
         tally.to_filter, trace.sums[:, walk.PIXELS], minlength=tally.filter_index.shape[0]
     )
     mask = outliers(tally, pixels)
+    # What is left where every pair was taken back is rounding
+    sums = np.where(trace.sums[:, [walk.PIXELS]] > 0.5, trace.sums, 0.0)
     columns: dict[str, NDArray[Any]] = {
-        name: trace.sums[:, column] / (settings.oversample if name in _BY_PAIR else 1)
+        name: sums[:, column] / (settings.oversample if name in _BY_PAIR else 1)
         for name, column in _COLUMNS.items()
     }
-    columns["counts"] = (
-        tally.counts - settings.pedestal * trace.sums[:, walk.PIXELS]
-    ) / settings.gain
+    columns["counts"] = (tally.counts - settings.pedestal * columns["pixels"]) / settings.gain
     columns["rejected"] = retracted / settings.oversample
-    seen = trace.sums[:, walk.PIXELS] > 0.5
+    seen = (sums[:, walk.PIXELS] > 0.5) | (retracted > 0)
     segments = Sums.grouped(
         trace.index[seen], {name: column[seen] for name, column in columns.items()}
     )
@@ -204,6 +204,7 @@ def _parts_of_frames(
     frames: Iterable[NDArray[Any]],
     position: FloatArray,
     parts: int,
+    ceiling: int,
     rng: Callable[[int], np.random.Generator],
 ) -> Iterator[NDArray[Any]]:
     """Share the counts of every frame out over its parts by a multinomial draw.
@@ -214,7 +215,7 @@ def _parts_of_frames(
     for image, at in zip(frames, position, strict=True):
         generator = rng(int(at))
         left = np.array(image, dtype=np.int64)
-        count = left >= 0
+        count = (left >= 0) & (left < ceiling)
         for part in range(parts, 1, -1):
             drawn = left.copy()
             drawn[count] = generator.binomial(left[count], 1.0 / part)

@@ -51,12 +51,15 @@ def region_mask(region: Region, shape: tuple[int, int]) -> NDArray[np.bool_]:
     slow, fast = np.mgrid[low[1] : min(high[1], shape[0]), low[0] : min(high[0], shape[1])]
     if region.kind == "polygon":
         inside = _inside_polygon(fast, slow, points)
+    elif region.kind == "rectangle":
+        (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+        inside = (x0 < fast) & (fast < x1) & (y0 < slow) & (slow < y1)
     else:
         centre = points.mean(axis=0)
         half = np.abs(points[1] - points[0]) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
             u, v = np.abs(fast - centre[0]) / half[0], np.abs(slow - centre[1]) / half[1]
-        inside = (u < 1) & (v < 1) if region.kind == "rectangle" else u**2 + v**2 < 1
+        inside = u**2 + v**2 < 1
     out[low[1] : low[1] + inside.shape[0], low[0] : low[0] + inside.shape[1]] = inside
     return out
 
@@ -64,14 +67,15 @@ def region_mask(region: Region, shape: tuple[int, int]) -> NDArray[np.bool_]:
 def _inside_polygon(
     x: NDArray[np.int64], y: NDArray[np.int64], vertices: FloatArray
 ) -> NDArray[np.bool_]:
-    """Even–odd rule."""
-    inside = np.zeros(x.shape, dtype=bool)
+    """Even–odd rule, without the edges."""
+    inside, edge = np.zeros(x.shape, dtype=bool), np.zeros(x.shape, dtype=bool)
     for (x0, y0), (x1, y1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
-        if y0 == y1:
-            continue
+        side = (x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)
+        between = (min(x0, x1) <= x) & (x <= max(x0, x1))
+        edge |= (side == 0) & between & (min(y0, y1) <= y) & (y <= max(y0, y1))
         crosses = (y0 > y) != (y1 > y)
-        inside ^= crosses & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
-    return inside
+        inside ^= crosses & (side * (y1 - y0) < 0)
+    return inside & ~edge
 
 
 def is_pilatus(shape: tuple[int, int]) -> bool:

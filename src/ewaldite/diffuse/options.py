@@ -103,6 +103,7 @@ class CorrectionOptions(Section):
     sensor_thickness: str | None = Field(None, description="with unit, as in '1 mm'")
     attenuation_coefficient: str | None = Field(None, description="of the sensor, as '3.7 /mm'")
     path: Literal["air", "helium", "vacuum"] = "air"
+    path_attenuation: str | None = Field(None, description="of the path, as '2.8e-4 /mm'")
     path_temperature: str = "293.15 K"
     path_pressure: str = "101325 Pa"
 

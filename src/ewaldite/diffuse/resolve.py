@@ -171,6 +171,10 @@ def _path(
 ) -> tuple[PathSegment, ...]:
     if not options.attenuation or options.path == "vacuum":
         return ()
+    if options.path_attenuation is not None:
+        mu = parse_quantity(options.path_attenuation, "1/mm", "[corrections] path_attenuation")
+        sources["path attenuation"] = f"{mu:.6g} /mm, option path_attenuation"
+        return (PathSegment(mu),)
     found = attenuation(
         options.path,
         wavelength,

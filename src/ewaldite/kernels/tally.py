@@ -72,11 +72,12 @@ def tally_histogram(
         rejected, rejections.
     """
     bins = np.uint64(histogram.shape[1])
+    limit = np.uint64(min(histogram.shape[1], max(ceiling, 0)))
     flat = histogram.reshape(-1)
     for p in range(np.uint64(image.size)):
         r = row[p]
         c = np.int64(image[p])
-        if r >= 0 and np.uint64(c) < bins:
+        if r >= 0 and np.uint64(c) < limit:
             flat[np.uint64(r) * bins + np.uint64(c)] += np.uint32(1)
         elif r >= 0:
             if c < 0 or c >= ceiling:

@@ -32,7 +32,8 @@ def unpack(keys: NDArray[np.int64]) -> NDArray[np.int64]:
 def _slot(key: int, size: int) -> int:
     """First slot to try: Fibonacci hashing (Knuth, TAOCP 3, 6.4); size is a power of two."""
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    return np.int64(mixed >> np.uint64(20)) & (size - 1)
+    # The highest bits of the product, the only ones that depend on all bits of the key
+    return np.int64(((mixed >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
 
 
 @numba.njit(nogil=True, cache=True)

@@ -90,14 +90,12 @@ def _key(
 
 
 @numba.njit(nogil=True, cache=True)
-def _stay(
-    codes: NDArray[np.float64], code: float, before: int, clock: NDArray[np.float64]
-) -> float:
-    """Background scale that a pixel has gathered in a voxel before a frame."""
+def _stay(rows: NDArray[np.int32], before: int, scale: NDArray[np.float64]) -> float:
+    """Background scale that a pixel gathered, in runs before this one, in the row that it is in."""
     total = 0.0
-    for f in range(before):
-        if codes[f] == code:
-            total += clock[1, f + 1] - clock[1, f]
+    for i in range(before):
+        if rows[i] == rows[before]:
+            total += scale[i]
     return total
 
 
@@ -158,6 +156,7 @@ def walk_band(
     codes = np.empty(frames)
     recent_code = np.full(frames, np.inf)
     recent_row = np.empty(frames, np.int32)
+    run_scale = np.zeros(frames)
     slots_key, slots_row, keys, sums = voxels
     change_pixel, change_row = changes
     for i in range(features.shape[0]):
@@ -167,7 +166,7 @@ def walk_band(
         if rows + frames > keys.size:
             keys = _lengthened(keys, 2 * keys.size + frames)
             sums = _resized(sums, keys.size)
-        if 2 * (rows + frames) > slots_key.size:
+        while 2 * (rows + frames) > slots_key.size:
             slots_key, slots_row = grown(slots_key, slots_row)
         _codes(features[i, SX], features[i, SY], features[i, SZ], matrices, float(parts), codes)
         run = 0
@@ -195,12 +194,13 @@ def walk_band(
             sums[row, EXPOSURE] += (clock[0, after] - clock[0, frame]) * features[i, CORRECTION]
             if background.size > 0:
                 scale = clock[1, after] - clock[1, frame]
-                again = 2.0 * _stay(codes, code, frame, clock) if run > 1 else 0.0
+                run_scale[run] = scale
+                again = 2.0 * _stay(recent_row, run, run_scale)
                 sums[row, BACKGROUND] += scale * background[i]
                 sums[row, BACKGROUND_VARIANCE] += scale * (scale + again) * background[i]
             if frame == 0:
                 start_row[p] = row
-            else:
+            elif row != recent_row[run - 1]:
                 n = changed[frame]
                 if n == change_pixel.shape[1]:
                     change_pixel = _widened(change_pixel)
@@ -244,21 +244,28 @@ def retract(
     """
     slots_key, slots_row = build(keys)
     codes = np.empty(matrices.shape[1])
+    rows = np.empty(codes.size, np.int32)
     for i in range(features.shape[0]):
         _codes(features[i, SX], features[i, SY], features[i, SZ], matrices, float(parts), codes)
+        left = np.diff(clock[1])
+        for f in range(codes.size):
+            if f > 0 and codes[f] == codes[f - 1]:
+                rows[f] = rows[f - 1]
+            else:
+                rows[f] = find(slots_key, slots_row, _key(codes[f], parts, segment, segments))
         for e in range(first[i], first[i + 1]):
             f = frame[e]
-            row = find(slots_key, slots_row, _key(codes[f], parts, segment, segments))
+            row = rows[f]
             for j in range(FEATURES):
                 sums[row, j] -= features[i, j]
             sums[row, FRAME] -= clock[2, f + 1] - clock[2, f]
             sums[row, EXPOSURE] -= (clock[0, f + 1] - clock[0, f]) * features[i, CORRECTION]
             retracted[row] += 1
             if background.size > 0:
-                left = _stay(codes, codes[f], codes.size, clock)
-                for g in range(first[i], e):
-                    if codes[frame[g]] == codes[f]:
-                        left -= clock[1, frame[g] + 1] - clock[1, frame[g]]
-                scale = clock[1, f + 1] - clock[1, f]
+                stay = 0.0
+                for g in range(codes.size):
+                    if rows[g] == row:
+                        stay += left[g]
+                scale, left[f] = left[f], 0.0
                 sums[row, BACKGROUND] -= scale * background[i]
-                sums[row, BACKGROUND_VARIANCE] -= scale * (2.0 * left - scale) * background[i]
+                sums[row, BACKGROUND_VARIANCE] -= scale * (2.0 * stay - scale) * background[i]

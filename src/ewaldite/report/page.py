@@ -6,7 +6,8 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from numbers import Integral
+
+import numpy as np
 
 from ewaldite.io.atomic import PathLike, write_text
 from ewaldite.model.provenance import Provenance
@@ -129,7 +130,7 @@ def format_number(value: float) -> str:
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Integral):
+    if isinstance(value, (int, np.integer)):
         return f"{int(value):,}".replace("-", "−")
     if value != value:  # nan is the one number that differs from itself
         return "–"

@@ -155,15 +155,17 @@ def _in_order(
             yield running[0].future.result()[0]
             running.popleft()
     except BaseException:
+        busy = sum(r.future.running() for r in running)
+        for one in running:  # before those that run are told to give up and make room
+            one.future.cancel()
         if stop is not None:
             stop.set()
-        busy = sum(r.future.running() for r in running)
         if busy:
             _logger.info("stopping: %d shards are still being finished", busy)
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        progress.progress.finish()
+        progress.progress.finish()  # before a second Ctrl-C can end the wait
+        pool.shutdown(wait=True)
 
 
 def _await_first(

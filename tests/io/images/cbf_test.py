@@ -180,7 +180,9 @@ def test_a_count_that_does_not_fit_its_type_is_damage(tmp_path: Path) -> None:
         (b"###CBF: VERSION 1.5\r\ndata_x\r\n", "holds no image"),
         (raw_cbf(b"\x01", (1, 1), "nonsense"), "header of its image is damaged"),
         (
-            raw_cbf(b"\x01", (1, 1), "signed 32-bit integer", "X-Binary-Size-Third-Dimension: 2"),
+            raw_cbf(
+                b"\x01", (1, 1), "signed 32-bit integer", "X-Binary-Size-Third-Dimension: 2"
+            ),
             "stack of images",
         ),
         (

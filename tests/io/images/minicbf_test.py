@@ -35,7 +35,7 @@ PILATUS = """###CBF: VERSION 1.5, CBFlib v0.7.8 - PILATUS detectors
 """
 
 
-def parse(text: str):  # noqa: ANN201
+def parse(text: str):
     return parse_minicbf(text, (2527, 2463), np.dtype(np.int32))
 
 

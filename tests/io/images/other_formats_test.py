@@ -23,7 +23,7 @@ IMAGE = np.random.default_rng(4).integers(0, 500, (40, 30)).astype(np.uint16)
 
 @pytest.mark.parametrize(("kind", "suffix"), [(EdfImage, "edf"), (TifImage, "tif")])
 @pytest.mark.parametrize("packed", [False, True])
-def test_edf_and_tiff(tmp_path: Path, kind, suffix: str, packed: bool) -> None:  # noqa: ANN001
+def test_edf_and_tiff(tmp_path: Path, kind, suffix: str, packed: bool) -> None:
     path = tmp_path / f"a_01.{suffix}"
     kind(data=IMAGE).write(str(path))
     if packed:
@@ -40,7 +40,7 @@ def test_edf_and_tiff(tmp_path: Path, kind, suffix: str, packed: bool) -> None: 
 @given(share=st.floats(0, 0.99))
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("kind", "suffix"), [(EdfImage, "edf"), (TifImage, "tif")])
-def test_a_cut_file_is_noticed(tmp_path: Path, kind, suffix, packed, share) -> None:  # noqa: ANN001
+def test_a_cut_file_is_noticed(tmp_path: Path, kind, suffix, packed, share) -> None:
     path = tmp_path / f"a_01.{suffix}"
     kind(data=IMAGE).write(str(path))
     raw = gzip.compress(path.read_bytes()) if packed else path.read_bytes()
@@ -50,7 +50,9 @@ def test_a_cut_file_is_noticed(tmp_path: Path, kind, suffix, packed, share) -> N
         FabioCodec().read(path)
 
 
-@pytest.mark.parametrize("magic", [b"", b"OD", b"IM", b"No", b"<", b"\x93NUMPY", b"MM\0*", b"{"])
+@pytest.mark.parametrize(
+    "magic", [b"", b"OD", b"IM", b"No", b"<", b"\x93NUMPY", b"MM\0*", b"{"]
+)
 def test_garbage_is_noticed(tmp_path: Path, magic: bytes) -> None:
     path = tmp_path / "a.img"
     path.write_bytes(magic + np.random.default_rng(1).bytes(3000))

@@ -26,7 +26,10 @@ from ewaldite.io.images.pixel_mask import read_pixel_masks, split_bits
 def test_the_bits_make_up_the_field(mask: np.ndarray) -> None:
     masks = split_bits(mask)
     again = sum(
-        (m.astype(np.int64) << int(name.split("bit ")[1].rstrip(")")) for name, m in masks.items()),
+        (
+            m.astype(np.int64) << int(name.split("bit ")[1].rstrip(")"))
+            for name, m in masks.items()
+        ),
         np.zeros(mask.shape, np.int64),
     )
     np.testing.assert_array_equal(again, mask)
@@ -81,3 +84,16 @@ def test_a_broken_link_is_not_overlooked(tmp_path: Path) -> None:
         file["det/pixel_mask"] = h5py.ExternalLink("nowhere.h5", "/mask")
         with pytest.raises(UserError, match="leads nowhere"):
             read_pixel_masks(file["det"], (2, 3))
+
+
+def test_additional_masks_are_joined(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["det/pixel_mask"] = np.array([[1, 0, 2]], np.uint32)
+        file["det/pixel_mask_1"] = np.array([[0, 1, 16]], np.uint32)
+        file["det/pixel_mask_applied"] = True
+        masks = read_pixel_masks(file["det"], (1, 3))
+    assert {name: m.tolist() for name, m in masks.items()} == {
+        "pixel_mask gap (bit 0)": [[True, True, False]],
+        "pixel_mask dead (bit 1)": [[False, False, True]],
+        "pixel_mask noisy (bit 4)": [[False, False, True]],
+    }

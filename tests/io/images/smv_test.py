@@ -76,7 +76,7 @@ def test_a_padded_file_is_whole(tmp_path: Path) -> None:
 @QUIET
 @given(share=st.floats(0, 0.9999))
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
-def test_a_cut_file_is_noticed(tmp_path: Path, pack, share: float) -> None:  # noqa: ANN001
+def test_a_cut_file_is_noticed(tmp_path: Path, pack, share: float) -> None:
     path = tmp_path / "a.img"
     raw = pack(smv(image_of()))
     path.write_bytes(raw[: int(share * len(raw))])

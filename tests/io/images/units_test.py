@@ -68,7 +68,9 @@ def test_a_unit_of_another_quantity_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = 2.0
         file["x"].attrs["units"] = "s"
-        with pytest.raises(UserError, match=r"/x in .*a\.h5: its unit 's' is not one of a length"):
+        with pytest.raises(
+            UserError, match=r"/x in .*a\.h5: its unit 's' is not one of a length"
+        ):
             values_in(file["x"], "length")
 
 

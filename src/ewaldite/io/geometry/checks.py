@@ -92,9 +92,10 @@ def check_axes(axes: ArrayLike, path: Path) -> FloatArray:
         If the axes are not finite, singular or left-handed.
     """
     columns = np.asarray(axes, dtype=np.float64)
-    edges = np.prod(np.linalg.norm(columns, axis=-2), axis=-1)
-    relative = np.linalg.det(columns) / np.where(edges > 0.0, edges, np.nan)
-    if not np.all(np.abs(relative) > SINGULAR):
+    finite = np.where(np.isfinite(columns), columns, 0.0)
+    edges = np.prod(np.linalg.norm(finite, axis=-2), axis=-1)
+    relative = np.linalg.det(finite) / np.where(edges > 0.0, edges, 1.0)
+    if not (np.isfinite(columns).all() and np.all(np.abs(relative) > SINGULAR)):
         raise UserError(
             asked(path),
             "the three cell axes lie in a plane (their volume is zero) or are not numbers",

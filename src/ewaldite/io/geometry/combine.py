@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.rotation import rotation_matrix
@@ -17,6 +18,8 @@ from ewaldite.io.geometry.nxmx import Instrument
 from ewaldite.io.geometry.scan import Choice, make_scan, positions
 from ewaldite.io.geometry.wedges import split_evenly
 from ewaldite.model.experiment import FloatArray, IntArray, Scan, Sweep, Wedge
+
+BoolArray = NDArray[np.bool_]
 
 MAX_ANGLE = 1.0  # degrees between beam and spindle, one file against the other
 MAX_WAVELENGTH = 0.01  # relative difference
@@ -56,27 +59,12 @@ def join(instrument: Instrument, crystal: Sweep, choice: Choice) -> Sweep:
         *instrument.notes,
         "beam and detector are not those of the crystal's refinement",
     ]
-    shared = np.isin(instrument.scan.frames[chosen], crystal.scan.frames)
-    if not shared.any():
-        raise UserError(
-            asked(instrument.path),
-            f"its frames {instrument.scan.frames[chosen].min()} to"
-            f" {instrument.scan.frames[chosen].max()} have no crystal (the other file describes"
-            f" {crystal.scan.frames.min()} to {crystal.scan.frames.max()})",
-            "Give the crystal of this sweep.",
-        )
+    shared = _shared(instrument, crystal, chosen)
     if not shared.all():
         notes.append(f"{np.sum(~shared)} frames have no crystal and are left out")
         if choice.angles is not None:
             angles = np.asarray(choice.angles, dtype=np.float64)[shared]
             choice = replace(choice, angles=angles.tolist())
-    wavelength, other = instrument.beam.wavelength, crystal.wedges[0].beam.wavelength
-    if abs(wavelength - other) > MAX_WAVELENGTH * other:
-        raise UserError(
-            asked(instrument.path),
-            f"its wavelength is {wavelength:g} Å, that of the crystal's file {other:g} Å",
-            "Give the crystal of this sweep.",
-        )
     scan = _scan(instrument, chosen[shared], choice)
     of_crystal = {int(frame): i for i, frame in enumerate(crystal.scan.frames)}
     at = np.array([of_crystal[int(frame)] for frame in scan.frames], dtype=np.int64)
@@ -102,6 +90,27 @@ def join(instrument: Instrument, crystal: Sweep, choice: Choice) -> Sweep:
         source="nxmx",
         notes=(*notes, *crystal.notes),
     )
+
+
+def _shared(instrument: Instrument, crystal: Sweep, chosen: IntArray) -> BoolArray:
+    """Tell which of the chosen frames have a crystal; the files must belong together."""
+    shared = np.isin(instrument.scan.frames[chosen], crystal.scan.frames)
+    if not shared.any():
+        raise UserError(
+            asked(instrument.path),
+            f"its frames {instrument.scan.frames[chosen].min()} to"
+            f" {instrument.scan.frames[chosen].max()} have no crystal (the other file describes"
+            f" {crystal.scan.frames.min()} to {crystal.scan.frames.max()})",
+            "Give the crystal of this sweep.",
+        )
+    wavelength, other = instrument.beam.wavelength, crystal.wedges[0].beam.wavelength
+    if abs(wavelength - other) > MAX_WAVELENGTH * other:
+        raise UserError(
+            asked(instrument.path),
+            f"its wavelength is {wavelength:g} Å, that of the crystal's file {other:g} Å",
+            "Give the crystal of this sweep.",
+        )
+    return shared
 
 
 def _scan(instrument: Instrument, chosen: IntArray, choice: Choice) -> Scan:

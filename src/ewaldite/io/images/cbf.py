@@ -1,6 +1,6 @@
 """CBF images: the binary section, byte-offset compression, and its checks.
 
-Layout: Hammersley, Bernstein & Westbrook, International Tables G (2005), ch. 5.6 (CBFlib).
+Layout: CBFlib manual, section 3.3.3 (the byte-offset scheme of A. Hammersley).
 Only the short header in front of the binary section is looked at per frame; decoding a 6M
 image costs less than the checksum over it.
 """

@@ -86,12 +86,19 @@ def find_blocks(files: Hdf5Files, master: Path, group: str) -> tuple[Block, ...]
     blocks: list[Block] = []
     for path, dataset in wanted:
         first = blocks[-1].last + 1 if blocks else 1
-        blocks += _resolve(files, path, dataset, first, blocks[0].count if blocks else 0)
+        usual = blocks[0].count if blocks else 0
+        blocks += _resolve(files, path, dataset, first, usual, numbered=signal not in names)
     return tuple(sorted(blocks, key=lambda block: block.first))
 
 
-def _resolve(files: Hdf5Files, path: Path, dataset: str, first: int, usual: int) -> list[Block]:
-    """Blocks of a dataset, virtual or not; ``usual`` is what a missing file should hold."""
+def _resolve(
+    files: Hdf5Files, path: Path, dataset: str, first: int, usual: int, *, numbered: bool
+) -> list[Block]:
+    """Blocks of a dataset, virtual or not.
+
+    ``usual`` is what a missing file should hold; ``numbered`` data files say the number of
+    their first frame.
+    """
     if not path.is_file():
         return [Block(path, dataset, first, 0, usual, exists=False)]
     with files.open(path) as file:
@@ -105,7 +112,7 @@ def _resolve(files: Hdf5Files, path: Path, dataset: str, first: int, usual: int)
             )
         count = found.shape[0] if found.ndim == 3 else 1
         if not found.is_virtual:
-            low = int(found.attrs.get("image_nr_low", first))
+            low = int(found.attrs.get("image_nr_low", first)) if numbered else first
             return [Block(path, dataset, max(first, low), 0, count)]
         sources = found.virtual_sources()
         parts = [_whole_frames(source, found.shape) for source in sources]
@@ -130,7 +137,7 @@ def _of_source(
             if source.file_name == "."
             else (beside(path, source.file_name), source.dset_name)
         )
-    inner = _resolve(files, target, dataset, 1, offset + count)
+    inner = _resolve(files, target, dataset, 1, offset + count, numbered=False)
     cut = []
     for block in inner:
         low, high = max(block.first, offset + 1), min(block.last, offset + count)

@@ -4,8 +4,9 @@ The HDF5 plugins trust their input: a damaged chunk makes them read and write ou
 buffers and ends the process. So the tokens are walked first, which costs a fraction of the
 decompression.
 
-Formats: LZ4 block format description (Collet, 2019); HDF5 filters 32004 (LZ4) and 32008
-(bitshuffle), https://github.com/HDFGroup/hdf5_plugins.
+Formats: the LZ4 block format description (lz4 project); HDF5 filters 32004 (LZ4) and 32008
+(bitshuffle), https://github.com/HDFGroup/hdf5_plugins. Neither has a checksum: damage that
+leaves the sequences valid stays unseen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The header of mini-CBF images, as Pilatus and Eiger detectors write it.
 
-Keys and units: "Pilatus CBF header specification 1.4", Dectris (2012).
+Keys and units: those of the header convention PILATUS_1.2, which the files name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Metadata of NXmx files and of Eiger master files, which are nearly NXmx.
 
-Field names and meanings: the NeXus application definition NXmx 1.5 and the base classes it
-uses; "SIMPLON API reference" 1.8 (Dectris) for ``detectorSpecific``.
+Field names and meanings: the NeXus application definition NXmx and the base classes it uses;
+Dectris' SIMPLON API for ``detectorSpecific``.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def _open_list(
         )
     # Gaps between listed numbers were left by the user, so they are no reason to stop.
     gaps = [n for n in range(low, high + 1) if n not in numbered.paths]
-    return _open_files(NumberedFiles(present, None), frames, [*exclude, *gaps], missing)
+    return _open_files(NumberedFiles(present, None), (low, high), [*exclude, *gaps], missing)
 
 
 def _open_files(

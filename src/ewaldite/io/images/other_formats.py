@@ -17,7 +17,7 @@ from ewaldite.io.images.frame_header import FrameHeader
 from ewaldite.io.images.payload import BZIP2, GZIP, corrupt, read_payload
 from ewaldite.io.images.series import Image
 
-# What fabio's readers were seen to raise on cut and damaged files of many formats.
+# What fabio's readers of many formats raise on cut and damaged files.
 FABIO_ERRORS = (
     OSError,
     EOFError,

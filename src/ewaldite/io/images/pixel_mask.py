@@ -5,6 +5,7 @@ Meaning of the bits: NeXus base class NXdetector, field ``pixel_mask``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from ewaldite.errors import UserError
 from ewaldite.io.images.series import BoolArray
 
+_NAME = re.compile(r"pixel_mask(_\d+)?")
 BITS: Mapping[int, str] = {
     0: "gap",
     1: "dead",
@@ -58,6 +60,8 @@ def read_pixel_masks(
 ) -> dict[str, BoolArray]:
     """Return the masks of a detector by name; {} where it has none.
 
+    All of ``pixel_mask``, ``pixel_mask_1``, … count.
+
     Parameters
     ----------
     detector:
@@ -72,22 +76,28 @@ def read_pixel_masks(
     """
     if detector is None:
         return {}
-    for name in ("pixel_mask", "detectorSpecific/pixel_mask"):
-        if detector.get(name, getlink=True) is None:
-            continue
-        found = detector.get(name)
-        where = f"read {detector.name}/{name} in {detector.file.filename}"
-        if not isinstance(found, h5py.Dataset):
-            remedy = "Put the file it links to beside the master file."
-            raise UserError(where, "the link leads nowhere", remedy)
-        mask = np.asarray(found[()])
-        # Some writers keep a leading dimension of one.
-        mask = mask.reshape(mask.shape[-2:]) if mask.size == np.prod(mask.shape[-2:]) else mask
-        if mask.shape != shape or mask.dtype.kind not in "iu":
-            raise UserError(
-                where,
-                f"the mask is {mask.dtype} of shape {mask.shape}, the images are {shape}",
-                "Correct the file, or mask pixels by a mask file.",
-            )
-        return split_bits(mask)
-    return {}
+    masks: dict[str, BoolArray] = {}
+    for place in (detector, detector.get("detectorSpecific")):
+        names = sorted(place) if isinstance(place, h5py.Group) else []
+        for name in filter(_NAME.fullmatch, names):
+            for bit, mask in split_bits(_field(place, name, shape)).items():
+                masks[bit] = masks[bit] | mask if bit in masks else mask
+    return masks
+
+
+def _field(group: h5py.Group, name: str, shape: tuple[int, int]) -> NDArray[np.integer[Any]]:
+    found = group.get(name)
+    where = f"read {group.name}/{name} in {group.file.filename}"
+    if not isinstance(found, h5py.Dataset):
+        remedy = "Put the file it links to beside the master file."
+        raise UserError(where, "the link leads nowhere", remedy)
+    mask = np.asarray(found[()])
+    # Some writers keep a leading dimension of one.
+    mask = mask.reshape(mask.shape[-2:]) if mask.size == np.prod(mask.shape[-2:]) else mask
+    if mask.shape != shape or mask.dtype.kind not in "iu":
+        raise UserError(
+            where,
+            f"the mask is {mask.dtype} of shape {mask.shape}, the images are {shape}",
+            "Correct the file, or mask pixels by a mask file.",
+        )
+    return mask

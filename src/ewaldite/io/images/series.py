@@ -24,10 +24,6 @@ class FrameError(UserError):
     A caller that skips and counts bad frames catches this and nothing wider.
     """
 
-    def __reduce__(self) -> tuple[type[FrameError], tuple[str, str, str]]:
-        # An exception with three arguments does not survive the way between processes.
-        return type(self), (self.asked, self.found, self.remedy)
-
 
 @dataclass(frozen=True)
 class ImageMetadata:

@@ -1,6 +1,6 @@
 """SMV images (ADSC and others): ``KEY=value;`` lines in braces, then plain counts.
 
-Keys and units: the ADSC software's header; d*TREK Image Format 1.1 (Rigaku) for ``Data_type``.
+Keys and units: the header of ADSC's software; ``Data_type``: Rigaku's d*TREK Image Format 1.1.
 """
 
 from __future__ import annotations

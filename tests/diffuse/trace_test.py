@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from diffuse.setups import Setup, in_order, labelled, pairs_of, setup
+from ewaldite.diffuse import trace as trace_module
+from ewaldite.diffuse.trace import Clock, Trace, hkl_matrices, trace_wedge
+from ewaldite.errors import UserError
+from ewaldite.kernels import walk
+from ewaldite.model.grid import Grid
+from ewaldite.model.partition import Partition
+
+GRIDS = {
+    "coarse": (Grid((1, 1, 1)),),
+    "three": (Grid((3, 3, 3)), Grid((1, 1, 1))),
+    "nodes": (Grid((2, 1, 4)), Grid((3, 3, 3))),
+    "split": (Grid((2, 2, 2), "split"), Grid((1, 3, 2), "node")),
+}
+SETUPS = {"wedge": setup(), "turns": setup(26, 30.0, seed=2)}
+
+
+def assert_same(
+    partition: Partition, trace: Trace, expected: tuple[np.ndarray, np.ndarray]
+) -> None:
+    labels = labelled(partition, trace.index)
+    order = in_order(labels)
+    np.testing.assert_array_equal(labels[order], expected[0])
+    scale = np.abs(expected[1]).max(axis=0)
+    difference = np.abs(trace.sums[order] - expected[1])
+    # the corrections are interpolated to 1e-9
+    assert np.all(difference <= 3e-9 * (np.abs(expected[1]) + 1e-2 * scale))
+
+
+@pytest.mark.parametrize("grids", GRIDS.values(), ids=GRIDS)
+@pytest.mark.parametrize("given", SETUPS.values(), ids=SETUPS)
+def test_sums_are_those_of_all_pairs(given: Setup, grids: tuple[Grid, ...]) -> None:
+    partition = Partition.of(*grids)
+    assert_same(partition, given.trace(partition), pairs_of(given).sums(grids))
+
+
+def test_without_background_the_columns_stay_empty() -> None:
+    given = setup().without_background()
+    partition = Partition.of(Grid((3, 3, 3)))
+    trace = given.trace(partition)
+    assert not trace.sums[:, [walk.BACKGROUND, walk.BACKGROUND_VARIANCE]].any()
+    assert_same(partition, trace, pairs_of(given).sums(partition.grids))
+
+
+@pytest.mark.parametrize("given", SETUPS.values(), ids=SETUPS)
+def test_rows_follow_the_pixels_frame_by_frame(given: Setup) -> None:
+    partition = Partition.of(Grid((2, 1, 4)), Grid((3, 3, 3)))
+    trace, pairs = given.trace(partition), pairs_of(given)
+    expected, labels = pairs.labels(partition.grids), labelled(partition, trace.index)
+    row = trace.start_row.copy()
+    assert np.all((row >= 0) == given.good.reshape(-1))
+    moves = 0
+    for frame in range(given.frames):
+        pixel, new = trace.changes(frame)
+        assert np.all(row[pixel] != new)
+        assert np.unique(pixel).size == pixel.size
+        row[pixel] = new
+        moves += pixel.size
+        np.testing.assert_array_equal(labels[row[pairs.pixel]], expected[frame])
+    changed = np.any(np.diff(expected, axis=0) != 0, axis=-1)
+    assert moves == changed.sum() > 0
+    assert trace.changes(0)[0].size == 0
+
+
+def test_a_second_visit_counts_with_the_first() -> None:
+    # After 360 degrees every pixel is again where it was: no run is longer than a frame
+    given = SETUPS["turns"]
+    grids = (Grid((1, 1, 1)),)
+    trace = given.trace(Partition.of(*grids))
+    pairs = pairs_of(given)
+    labels = pairs.labels(grids)
+    runs = 1 + np.any(np.diff(labels, axis=0) != 0, axis=-1).sum(axis=0)
+    visited = [len(np.unique(labels[:, p], axis=0)) for p in range(labels.shape[1])]
+    assert np.sum(runs > visited) > 100
+    # taken run by run, the variance would be too small
+    by_visit = np.sum(given.clock.background_scale**2) * pairs.background.sum()
+    assert trace.sums[:, walk.BACKGROUND_VARIANCE].sum() > 1.5 * by_visit
+
+
+def test_totals_are_independent_of_the_grid() -> None:
+    given = setup()
+    totals = [given.trace(Partition.of(*grids)).sums.sum(axis=0) for grids in GRIDS.values()]
+    for total in totals[1:]:
+        np.testing.assert_allclose(total[:-1], totals[0][:-1], rtol=1e-10)
+    n = given.good.sum() * given.frames
+    assert totals[0][walk.PIXELS] == n
+    assert totals[0][walk.FRAME] == pytest.approx(given.good.sum() * given.clock.position.sum())
+
+
+def test_panels_are_traced_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 70 pixels: bands of whole rows that do not divide the panels
+    given, partition = setup(), Partition.of(Grid((3, 3, 3)))
+    whole = given.trace(partition)
+    monkeypatch.setattr(trace_module, "_BAND_PIXELS", 70)
+    banded = given.trace(partition)
+    np.testing.assert_array_equal(banded.keys, whole.keys)
+    np.testing.assert_array_equal(banded.sums, whole.sums)
+    np.testing.assert_array_equal(banded.start_row, whole.start_row)
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_parts_of_frames(parts: int) -> None:
+    given, partition = setup(), Partition.of(Grid((3, 3, 3)))
+    trace = trace_wedge(
+        matrices=given.matrices(parts),
+        features=given.features,
+        good=given.good,
+        partition=partition,
+        clock=given.clock.divided(parts),
+        background=given.background,
+    )
+    assert_same(partition, trace, pairs_of(given, parts).sums(partition.grids))
+
+
+def test_divided_clocks_keep_their_sums() -> None:
+    clock = Clock(np.array([0.1, 0.4]), np.array([0.2, 0.3]), np.array([5.0, 6.0]))
+    divided = clock.divided(4)
+    np.testing.assert_allclose(divided.exposure, [0.025] * 4 + [0.1] * 4)
+    np.testing.assert_allclose(divided.position[:4], [4.625, 4.875, 5.125, 5.375])
+    np.testing.assert_allclose(divided.cumulative[:2, ::4], clock.cumulative[:2], atol=1e-15)
+    np.testing.assert_allclose(divided.cumulative[2, ::4] / 4, clock.cumulative[2])
+    np.testing.assert_allclose(np.diff(clock.cumulative)[0], clock.exposure)
+
+
+def test_matrices_are_those_of_the_frames_asked_for() -> None:
+    given = setup()
+    every = given.matrices()
+    some = hkl_matrices(given.wedge, given.scan, np.array([4, 9]))
+    np.testing.assert_array_equal(some, every[[1, 6]])
+    # the middle one of an odd number of parts is the middle of the frame
+    np.testing.assert_allclose(given.matrices(3)[1::3], every, atol=1e-13)
+
+
+def test_too_fine_grids_are_refused() -> None:
+    given = setup()
+    partition = Partition.of(Grid((97, 1, 1)), Grid((89, 1, 1)))
+    with pytest.raises(UserError, match="8633 parts per reciprocal cell"):
+        given.trace(partition)

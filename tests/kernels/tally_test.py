@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diffuse.setups import oracle
+from ewaldite.kernels.tally import enter_voxels, tally_counts, tally_histogram
+from ewaldite.model.grid import Grid
+
+NO_CEILING = np.iinfo(np.int64).max
+TYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+ROW = np.array([0, 0, 1, -1, 1, 2, 2, -1], np.int32)
+
+
+def by_histogram(
+    image: NDArray[Any], row: NDArray[np.int32], bins: int, ceiling: int = NO_CEILING
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int]]]:
+    rows = int(row.max()) + 1
+    histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
+    rejected, n = tally_histogram(
+        image, row, 7, ceiling, histogram, overflow, np.empty(0, np.int64), 0
+    )
+    return histogram, overflow, [(r >> 16, r & 0xFFFF) for r in rejected[:n].tolist()]
+
+
+def by_counts(
+    image: NDArray[Any],
+    row: NDArray[np.int32],
+    bins: int,
+    to_filter: list[int],
+    ceiling: int = NO_CEILING,
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int]]]:
+    rows = max(to_filter) + 1
+    counts = np.zeros((len(to_filter), 2), np.int64)
+    histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
+    rejected, n = tally_counts(
+        image, row, 7, ceiling, counts, np.array(to_filter, np.int32), histogram, overflow,
+        np.empty(0, np.int64), 0,
+    )  # fmt: skip
+    pairs = [(r >> 16, r & 0xFFFF) for r in rejected[:n].tolist()]
+    return counts, histogram, overflow, pairs
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_every_integer_type(dtype: type[np.integer[Any]]) -> None:
+    top = int(np.iinfo(dtype).max)
+    image = np.array([3, 0, 2, 9, top, 3, 100, top], dtype)
+    histogram, overflow, rejected = by_histogram(image, ROW, 5, ceiling=top)
+    assert histogram.tolist() == [[1, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0]]
+    assert overflow.tolist() == [[0, 0], [0, 0], [1, 100]]
+    assert rejected == [(4, 7)]
+    counts, coarse, more, again = by_counts(image, ROW, 5, [0, 0, 1], ceiling=top)
+    assert counts.tolist() == [[3, 9], [2, 4], [103, 10009]]
+    assert coarse.tolist() == [[1, 0, 1, 1, 0], [0, 0, 0, 1, 0]]
+    assert more.tolist() == [[0, 0], [1, 100]]
+    assert again == rejected
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_negative_values_are_no_counts(dtype: type[np.integer[Any]]) -> None:
+    low = int(np.iinfo(dtype).min)
+    image = np.array([-1, 1, -2, -9, 1, low, 0, 1], dtype)
+    histogram, overflow, rejected = by_histogram(image, ROW, 2)
+    assert histogram.tolist() == [[0, 1], [0, 1], [1, 0]]
+    assert not overflow.any()
+    assert rejected == [(0, 7), (2, 7), (5, 7)]
+    counts, _, _, again = by_counts(image, ROW, 2, [0, 1, 2])
+    assert counts.tolist() == [[1, 1], [1, 1], [0, 0]]
+    assert again == rejected
+
+
+def test_the_largest_unsigned_values_without_a_ceiling() -> None:
+    image = np.full(8, 2**64 - 1, np.uint64)
+    # beyond what an int64 holds there is no count
+    assert len(by_histogram(image, ROW, 4)[2]) == 6
+    image = np.full(8, 2**32 - 1, np.uint32)
+    assert by_histogram(image, ROW, 4)[1].tolist() == [[2, 2 * (2**32 - 1)]] * 3
+
+
+@pytest.mark.parametrize("ceiling", [0, 1, 3, 4, 5, 9])
+def test_a_ceiling_inside_the_histogram(ceiling: int) -> None:
+    image = np.array([3, 4, 0, 0, 5, 3, 8, 0], np.int32)
+    histogram, overflow, rejected = by_histogram(image, ROW, 5, ceiling=ceiling)
+    counts, again, more, pairs = by_counts(image, ROW, 5, [0, 1, 2], ceiling=ceiling)
+    valid = (ROW >= 0) & (image < ceiling)
+    assert histogram.sum() == (valid & (image < 5)).sum()
+    assert rejected == [(p, 7) for p in np.flatnonzero((ROW >= 0) & ~valid)]
+    assert counts[:, 0].sum() == image[valid].sum()
+    np.testing.assert_array_equal(again, histogram)
+    np.testing.assert_array_equal(more, overflow)
+    assert pairs == rejected
+
+
+def test_without_bins_only_counts_are_summed() -> None:
+    image = np.array([3, 0, 2, 9, 40, 3, 100, 1], np.int32)
+    counts, histogram, overflow, _ = by_counts(image, ROW, 0, [0, 1, 2])
+    assert counts[:, 0].tolist() == [3, 42, 103]
+    assert histogram.shape == (3, 0)
+    assert not overflow.any()
+
+
+def test_notes_grow_and_say_pixel_and_frame() -> None:
+    pixels = 200_000
+    image, row = np.full(pixels, -1, np.int32), np.zeros(pixels, np.int32)
+    _, _, rejected = by_histogram(image, row, 3)
+    assert rejected == [(p, 7) for p in range(pixels)]
+    _, _, _, rejected = by_counts(image[:100], row[:100], 3, [0])
+    assert rejected == [(p, 7) for p in range(100)]
+
+
+def test_notes_hold_the_last_frame_and_pixel() -> None:
+    image, row = np.array([-1], np.int32), np.zeros(1, np.int32)
+    rejected, n = tally_histogram(
+        image, row, 65535, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
+        np.array([5 << 16 | 3]), 1,
+    )  # fmt: skip
+    assert n == 2
+    assert rejected[:2].tolist() == [5 << 16 | 3, 65535]
+
+
+def test_pixels_enter_voxels() -> None:
+    row = np.array([4, -1, 5, 6], np.int32)
+    enter_voxels(row, np.array([3, 0], np.int32), np.array([9, 8], np.int32))
+    assert row.tolist() == [8, -1, 5, 9]
+
+
+def test_oracle_histogram() -> None:
+    given = oracle("grid")["countHistogram"]
+    grid = Grid(tuple(given["ndiv"]), "split")
+    cells, bins = np.array(given["ref_hkl"]), given["maxCount"] + 1
+    rows, columns = given["hist_size"]
+    assert (rows, columns) == (len(cells) * 8, bins)
+    # row + rows * (fraction - 1) with the fraction along h fastest
+    part = np.stack(np.unravel_index(np.arange(8), (2, 2, 2), order="F"), axis=1)
+    voxels = (2 * cells[None, :, :] + part[:, None, :]).reshape(-1, 3)
+    hkl = np.stack([np.array(given[x], float) for x in "hkl"], axis=-1).reshape(-1, 3)
+    same = np.all(grid.index(hkl)[:, None] == voxels[None], axis=-1)
+    row = np.where(same.any(axis=1), same.argmax(axis=1), -1).astype(np.int32)
+    image = np.array(given["image"], np.int32).reshape(-1)
+    expected = np.zeros((rows, bins), np.uint32)
+    for i, j, value in given["hist_row_col_val_1based"]:
+        expected[i - 1, j - 1] = value
+    histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
+    tally_histogram(image, row, 0, NO_CEILING, histogram, overflow, np.empty(0, np.int64), 0)
+    np.testing.assert_array_equal(histogram, expected)
+    at, value = given["overflow_row_val"]
+    assert np.flatnonzero(overflow[:, 1]).tolist() == [at - 1]
+    assert overflow[at - 1, 1] == value
