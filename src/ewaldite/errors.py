@@ -26,7 +26,8 @@ class UserError(Exception):
         super().__init__(f"Cannot {asked}: {found}. {remedy}")
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str]]:
-        # An exception whose message is not its only argument is lost between processes otherwise
+        # An exception whose message is not its only argument is lost between processes
+        # otherwise
         return type(self), (self.asked, self.found, self.remedy)
 
 

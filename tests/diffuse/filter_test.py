@@ -13,11 +13,14 @@ from ewaldite.diffuse.filter_options import FilterOptions
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
 
+# Sharper than the defaults, which allow for a rougher diffuse signal
+SHARP = {"threshold": 3.0, "divergence_threshold": 2.75}
+
 GRID = Grid((3, 3, 3))
 
 
 def filtered(world, **options):
-    return filter_wedge(GRID, *world.data, FilterOptions(**options))
+    return filter_wedge(GRID, *world.data, FilterOptions(**{**SHARP, **options}))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,9 @@ def test_reasons_add_up(every_height):
 def test_order_of_voxels_does_not_matter(every_height):
     result = filtered(every_height)
     order = np.random.default_rng(5).permutation(result.mask.size)
-    shuffled = filter_wedge(GRID, *(x[order] for x in every_height.data), FilterOptions())
+    shuffled = filter_wedge(
+        GRID, *(x[order] for x in every_height.data), FilterOptions(**SHARP)
+    )
     np.testing.assert_array_equal(shuffled.mask, result.mask[order])
     np.testing.assert_allclose(shuffled.rate, result.rate[order], rtol=1e-12)
 
@@ -128,7 +133,9 @@ def test_voxel_with_a_pixel_above_the_histogram_is_masked():
     index, histogram, overflow, overflow_sum = few()
     overflow[4], overflow_sum[4] = 1, 31
     data = index, histogram, overflow, overflow_sum
-    assert np.flatnonzero(filter_wedge(GRID, *data, FilterOptions()).mask).tolist() == [4]
+    assert np.flatnonzero(filter_wedge(GRID, *data, FilterOptions(**SHARP)).mask).tolist() == [
+        4
+    ]
 
 
 def test_overflow_below_its_threshold_goes_through_the_other_criteria():
@@ -147,7 +154,9 @@ def test_lonely_voxel_is_not_masked_for_being_alone():
     index[0] = [500, 0, 0]
     histogram[0] = 0
     histogram[0, 25] = 20
-    result = filter_wedge(GRID, index, histogram, overflow, overflow_sum, FilterOptions())
+    result = filter_wedge(
+        GRID, index, histogram, overflow, overflow_sum, FilterOptions(**SHARP)
+    )
     assert not result.mask.any()
 
 
@@ -155,14 +164,16 @@ def test_everything_masked_has_an_end():
     index, histogram, overflow, overflow_sum = few()
     overflow += 3
     overflow_sum += 300
-    result = filter_wedge(GRID, index, histogram, overflow, overflow_sum, FilterOptions())
+    result = filter_wedge(
+        GRID, index, histogram, overflow, overflow_sum, FilterOptions(**SHARP)
+    )
     assert result.mask.all()
     assert result.reasons["overflow"] == 27
 
 
 def test_empty_pixels_only():
     data = few(count=0)
-    assert not filter_wedge(GRID, *data, FilterOptions()).mask.any()
+    assert not filter_wedge(GRID, *data, FilterOptions(**SHARP)).mask.any()
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
@@ -171,7 +182,9 @@ def test_peak_on_hardly_any_counts_is_found(rate):
     index, histogram, overflow, overflow_sum = few(pixels=10, count=int(rate))
     histogram[13, int(rate)] -= 5
     histogram[13, 8] += 5
-    result = filter_wedge(GRID, index, histogram, overflow, overflow_sum, FilterOptions())
+    result = filter_wedge(
+        GRID, index, histogram, overflow, overflow_sum, FilterOptions(**SHARP)
+    )
     assert np.flatnonzero(result.mask).tolist() == [13]
 
 
@@ -205,4 +218,4 @@ def test_method_predicted_needs_no_counts(sharp):
 def test_rows_that_do_not_match():
     index, histogram, overflow, overflow_sum = few()
     with pytest.raises(UserError, match="one row a voxel"):
-        filter_wedge(GRID, index[1:], histogram, overflow, overflow_sum, FilterOptions())
+        filter_wedge(GRID, index[1:], histogram, overflow, overflow_sum, FilterOptions(**SHARP))

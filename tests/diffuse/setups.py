@@ -85,8 +85,8 @@ def panels() -> tuple[Panel, Panel]:
     tilt = rotation_matrix([0.2, 1.0, 0.1], 12.0)
     return (
         Panel(
-            np.array([-21.0, -14.0, 40.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]),
-            (1.0, 1.1), (30, 19), (0, 0), "left", sensor, "xds",
+            np.array([-21.0, -14.0, 40.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0,
+            0.0]), (1.0, 1.1), (30, 19), (0, 0), "left", sensor, "xds",
         ),
         Panel(
             tilt @ np.array([1.5, -12.0, 41.0]), tilt @ np.array([1.0, 0.0, 0.0]),
@@ -99,9 +99,7 @@ def setup(frames: int = 9, width: float = 0.7, *, start: int = 3, seed: int = 1)
     """A wedge in the middle of a scan, with unequal exposures and some bad pixels."""
     rng = np.random.default_rng(seed)
     count = start + frames + 2
-    scan = Scan(
-        np.arange(1, count + 1), 10.0 + width * np.arange(count), np.full(count, width)
-    )
+    scan = Scan(np.arange(1, count + 1), 10.0 + width * np.arange(count), np.full(count, width))
     beam = Beam(1.0, np.array([0.01, -0.02, 1.0]), 0.95)
     swelling = 1.0 + 1e-4 * np.arange(frames)[:, None, None]
     axis = np.array([1.0, 0.05, -0.03])
@@ -124,7 +122,8 @@ def setup(frames: int = 9, width: float = 0.7, *, start: int = 3, seed: int = 1)
 
 @dataclass(frozen=True)
 class Pairs:
-    """Every (pixel, frame) pair of the good pixels, in plain numpy; dims (frame, pixel, ...)."""
+    """Every (pixel, frame) pair of the good pixels, in plain numpy; dims (frame, pixel,
+    ...)."""
 
     pixel: NDArray[np.int64]
     hkl: FloatArray

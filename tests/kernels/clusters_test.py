@@ -35,5 +35,10 @@ def test_a_chain_is_cut_where_it_would_grow_too_long() -> None:
     group = np.zeros(6, np.int64)
     assert clusters(group, group, place, 2.0).tolist() == [0, 0, 0, 1, 1, 2]
     assert clusters(group, group, place, 2.5).tolist() == [0, 0, 0, 1, 1, 1]
-    assert clusters(group, np.array([0, 0, 1, 1, 1, 1]), place, 9.0).tolist() == [0, 0] + 4 * [1]
-    assert clusters(np.array([0, 0, 0, 0, 3, 3]), group, place, 9.0).tolist() == 4 * [0] + [1, 1]
+    assert clusters(group, np.array([0, 0, 1, 1, 1, 1]), place, 9.0).tolist() == [0, 0] + 4 * [
+        1
+    ]
+    assert clusters(np.array([0, 0, 0, 0, 3, 3]), group, place, 9.0).tolist() == 4 * [0] + [
+        1,
+        1,
+    ]

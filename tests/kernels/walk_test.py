@@ -7,6 +7,8 @@ from diffuse.setups import numbers, oracle
 from ewaldite.kernels import walk
 from ewaldite.kernels.voxel_table import new_slots, unpack
 from ewaldite.model.experiment import FloatArray
+from ewaldite.model.grid import Grid
+from ewaldite.model.partition import Partition
 
 ONE_PART = np.zeros((3, 1), np.int32)
 ONE_SEGMENT = np.ones(3, np.int64)
@@ -208,3 +210,28 @@ def test_axes_are_kept_apart() -> None:
         clock_of(*np.ones((3, 1))),
     )  # fmt: skip
     assert table.index.tolist() == [[2, 6, -15]]
+
+
+@pytest.mark.parametrize("case", oracle("grid")["sub3d"][:4], ids=lambda c: str(c["ndiv"]))
+def test_kernel_and_grid_put_points_into_the_same_voxels(case: dict) -> None:
+    points = np.array([numbers(p) for p in oracle("grid")["points_hkl"]])
+    points = points[np.isfinite(points).all(axis=1)]
+    exact = np.all(points * 1024 == np.round(points * 1024), axis=1)
+    # borders that are no binary numbers may be rounded to either side
+    points = np.concatenate([points[exact], points + 1e-9, points - 1e-9])
+    assert len(points) == 6 + 20 + 20
+    for mode in ("split", "node"):
+        grid = Grid(tuple(case["ndiv"]), mode)
+        partition = Partition.of(grid)
+        unit = np.eye(3).reshape(9, 1)
+        rows, found = 0, np.full(len(points), -1, np.int32)
+        voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS)))
+        changes = (np.empty((1, 1), np.int32), np.empty((1, 1), np.int32))
+        voxels, rows, _ = walk.walk_band(
+            pixels_at(points.tolist(), np.ones(len(points))), np.empty(0),
+            np.arange(len(points)), unit, clock_of(*np.ones((3, 1))), partition.parts,
+            partition.segment, partition.segments, voxels, rows, found, changes,
+            np.zeros(1, np.int64),
+        )  # fmt: skip
+        index = unpack(voxels[2][:rows])[found]
+        np.testing.assert_array_equal(partition.voxel(grid, index), grid.index(points))

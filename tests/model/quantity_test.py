@@ -24,7 +24,6 @@ from ewaldite.model.quantity import parse_quantity
         ("37.06 /cm", "1/mm", 3.706),
         ("101325 Pa", "kPa", 101.325),
         ("293.15 K", "K", 293.15),
-        ("20 degC", "K", 293.15),
         ("-2 mm", "mm", -2.0),
         ("+2 mm", "mm", 2.0),
     ],
@@ -34,7 +33,8 @@ def test_numbers_with_units(text: str, unit: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mm", "1", "1.5 ", "one mm", "1 K", "1 florins", "1 mm 2", "nan mm", "1e999 mm"]
+    "text",
+    ["", "mm", "1", "1.5 ", "one mm", "1 K", "1 florins", "1 mm 2", "nan mm", "-1e999 mm"],
 )
 def test_what_is_no_length_is_refused_by_name(text: str) -> None:
     with pytest.raises(UserError, match="sensor_thickness") as raised:

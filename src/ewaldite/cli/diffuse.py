@@ -135,9 +135,7 @@ def _context(config: Path, workers: int | None, memory: str | None) -> Context:
         command=shlex.join(["ewaldite", *sys.argv[1:]]),
         options_text=text,
         log=run_log(out / "log.txt"),
-        progress=progress_for(
-            sys.stderr, time.monotonic, out / "work" / "progress.jsonl"
-        ),
+        progress=progress_for(sys.stderr, time.monotonic, out / "work" / "progress.jsonl"),
     )
 
 

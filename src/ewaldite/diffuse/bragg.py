@@ -18,9 +18,9 @@ def bragg_table(
     """Make the Bragg table of a wedge from what the filter excluded.
 
     The intensity is the mean over the swept part of the excluded voxels times its volume in
-    reciprocal cells, ``I = (N - B)/E · Σ d3s · Vc``, that is the integral over the spot. As the swept
-    volume carries the Lorentz factor (``geometry.lorentz``), it is corrected for it. The diffuse
-    scattering under the spot, estimated from the rest of the cell, stands beside it as
+    reciprocal cells, ``I = (N - B)/E · Σ d3s · Vc``, that is the integral over the spot. As the
+    swept volume carries the Lorentz factor (``geometry.lorentz``), it is corrected for it. The
+    diffuse scattering under the spot, estimated from the rest of the cell, stands beside it as
     ``diffuse`` and is not subtracted. With ``E = pixels · corrections · time`` the formula is
     that of mdx-lib 1.2.
 
@@ -38,8 +38,9 @@ def bragg_table(
     :
         dims (voxel); data ``intensity`` with variances, counts/mrad²/s; coordinates ``h``,
         ``k``, ``l``, ``diffuse``, ``fraction`` (swept part of the excluded volume), ``counts``,
-        ``pixels``, ``exposure``, ``ix``, ``iy``, ``iz``, ``wedge``, ``sweep``; masks ``partial``
-        (fraction outside 0.95–1.05) and ``no count`` (overloaded or bad pixels in the spot).
+        ``pixels``, ``exposure``, ``ix``, ``iy``, ``iz``, ``wedge``, ``sweep``; masks
+        ``partial`` (fraction outside 0.95–1.05) and ``no count`` (overloaded or bad pixels in
+        the spot).
     """
     seen = excluded.select((excluded["pixels"] > 0.5) & (excluded["exposure"] > 0))
     pixels, exposure = seen["pixels"], seen["exposure"]
@@ -54,7 +55,8 @@ def bragg_table(
         name: seen[name] / pixels for name in ("ix", "iy", "iz")
     }
     coords = {
-        name: _column(seen.index[:, i].astype(np.float64), "one") for i, name in enumerate("hkl")
+        name: _column(seen.index[:, i].astype(np.float64), "one")
+        for i, name in enumerate("hkl")
     }
     coords |= {name: _column(values, "one") for name, values in one.items()}
     coords["counts"] = _column(seen["counts"].astype(np.float64), "counts")

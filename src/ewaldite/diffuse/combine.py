@@ -15,10 +15,10 @@ _WEIGHTED = ("ix", "iy", "iz")
 def join_neighbours(table: Observations, phi: FloatArray, span: float) -> Observations:
     """Join observations of one voxel that lie close to each other in rotation.
 
-    A voxel that the border of two wedges cuts is seen twice. Observations of one voxel and sweep
-    are ordered by rotation and cut into clusters wherever the next one would stretch the cluster
-    beyond the span. Counts, exposures and backgrounds of a cluster are summed, so that its
-    intensity is the ratio of sums; positions are means over the (pixel, frame) pairs.
+    A voxel that the border of two wedges cuts is seen twice. Observations of one voxel and
+    sweep are ordered by rotation and cut into clusters wherever the next one would stretch the
+    cluster beyond the span. Counts, exposures and backgrounds of a cluster are summed, so that
+    its intensity is the ratio of sums; positions are means over the (pixel, frame) pairs.
 
     Parameters
     ----------
@@ -48,9 +48,7 @@ def join_neighbours(table: Observations, phi: FloatArray, span: float) -> Observ
         return np.asarray(np.add.reduceat(values, first, axis=0))
 
     pixels = total(table.pixels)
-    means = {
-        name: total(getattr(table, name) * table.pixels) / pixels for name in _WEIGHTED
-    }
+    means = {name: total(getattr(table, name) * table.pixels) / pixels for name in _WEIGHTED}
     return Observations(
         grid=table.grid,
         index=table.index[first],
@@ -67,4 +65,3 @@ def join_neighbours(table: Observations, phi: FloatArray, span: float) -> Observ
         masks={name: np.maximum.reduceat(m, first) for name, m in table.masks.items()},
         **means,
     )
-

@@ -41,7 +41,9 @@ def parse_config(given: dict[str, Any], path: Path) -> DiffuseOptions:
     try:
         return DiffuseOptions.model_validate(given)
     except ValidationError as error:
-        mistakes = [_said(e["loc"], e["type"], e["msg"], e.get("input")) for e in error.errors()]
+        mistakes = [
+            _said(e["loc"], e["type"], e["msg"], e.get("input")) for e in error.errors()
+        ]
         raise UserError(
             f"use the configuration {path}",
             "; ".join(dict.fromkeys(mistakes)),

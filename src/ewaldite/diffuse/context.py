@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.crystal.cell import cell_from_axes, orthogonalization
@@ -26,6 +24,7 @@ from ewaldite.diffuse.wedge_job import BRAGG_GRID
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import Sample, load
 from ewaldite.model.experiment import FloatArray
+from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.provenance import Provenance
 from ewaldite.run.progress import Progress, SilentProgress
@@ -96,9 +95,7 @@ class Context:
             named = {e.sweep.space_group for e in self.entries if e.sweep.space_group}
             if len(named) != 1:
                 found = "no geometry says it" if not named else f"they say {sorted(named)}"
-                raise UserError(
-                    "find the space group", found, "Give [crystal] space_group."
-                )
+                raise UserError("find the space group", found, "Give [crystal] space_group.")
             name = named.pop()
         group = space_group(name, cell=self.cells.mean(axis=0))
         for cell in self.cells:
@@ -155,18 +152,24 @@ class Context:
             good &= ~mask.values
         return good
 
-    def sample(self, grid: object = None) -> Sample:
+    def sample(self, grid: Grid | None = None) -> Sample:
         """Cell, symmetry and orientations as result files carry them."""
-        cell = tuple(float(x) for x in self.cell)
+        a, b, c, alpha, beta, gamma = (float(x) for x in self.cell)
         axes = {
             e.options.name: np.mean([w.mean_axes for w in e.sweep.wedges], axis=0)
             for e in self.entries
         }
-        return Sample(cell=cell, space_group=self.group.name, grid=grid, axes=axes)  # type: ignore[arg-type]
+        return Sample(
+            cell=(a, b, c, alpha, beta, gamma),
+            space_group=self.group.name,
+            grid=grid,
+            axes=axes,
+        )
 
     def provenance(self, *notes: str) -> Provenance:
         """How the results came about."""
-        inputs, tables = {}, {}
+        inputs: dict[str, str] = {}
+        tables: dict[str, str] = {}
         for entry in self.entries:
             name = entry.options.name
             inputs[f"images of {name}"] = entry.images.digest()
@@ -180,11 +183,3 @@ class Context:
             seeds={"half sets": merge.seed, "oversampling": self.options.integrate.seed},
             notes=tuple(dict.fromkeys([*(n for e in self.entries for n in e.notes), *notes])),
         )
-
-
-def column(values: NDArray[np.float64], unit: str | None = "one") -> sc.Variable:
-    """Column of a table; dims (voxel)."""
-    return sc.array(dims=["voxel"], values=values, unit=unit)
-
-
-Say = Callable[[str], None]

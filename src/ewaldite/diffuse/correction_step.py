@@ -29,7 +29,7 @@ def write_corrections(context: Context) -> None:
     save(context.path("corrections.nxs"), sc.DataGroup(images), context.provenance())
 
 
-def correction_images(entry: SweepInput) -> sc.DataGroup:
+def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
     """Corrections of the pixels of a sweep, as images.
 
     Parameters
@@ -40,9 +40,9 @@ def correction_images(entry: SweepInput) -> sc.DataGroup:
     Returns
     -------
     :
-        ``solid_angle`` (mrad²), ``polarization``, ``efficiency``, ``attenuation``, their product
-        ``total`` (mrad²), ``d3s`` (1/Å³ per frame) and ``s`` (length of the scattering vector,
-        1/Å); dims (slow, fast), float64, NaN where there is no panel.
+        ``solid_angle`` (mrad²), ``polarization``, ``efficiency``, ``attenuation``, their
+        product ``total`` (mrad²), ``d3s`` (1/Å³ per frame) and ``s`` (length of the scattering
+        vector, 1/Å); dims (slow, fast), float64, NaN where there is no panel.
     """
     wedge, shape = entry.sweep.wedges[0], entry.sweep.image_shape
     out = {name: np.full(shape, np.nan) for name in (*_UNITS, "s")}

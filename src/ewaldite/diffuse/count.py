@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.trace import Clock, Trace, background_of
 from ewaldite.diffuse.features import FeatureSource
+from ewaldite.diffuse.trace import Clock, Trace, background_of
 from ewaldite.kernels import tally, walk
 from ewaldite.model.experiment import FloatArray
 from ewaldite.model.grid import Grid
@@ -35,8 +35,8 @@ class Tally:
     to_filter:
         Filter voxel of each row of the trace; dims (row), int32.
     histogram:
-        (pixel, frame) pairs by count; dims (filter voxel, count), uint32; no columns where it was
-        not wanted.
+        (pixel, frame) pairs by count; dims (filter voxel, count), uint32; no columns where it
+        was not wanted.
     overflow:
         Pairs above the histogram and their summed counts; dims (filter voxel, 2), int64.
     rejected:

@@ -26,7 +26,8 @@ def observations_of(
     """Make observations of the sums of a wedge on a grid.
 
     ``fraction = Σ d3s / V``, where V is the volume of the voxel that the filter left,
-    ``(1/Vc)/(nh nk nl)`` less the masked part. Positions are means over the (pixel, frame) pairs.
+    ``(1/Vc)/(nh nk nl)`` less the masked part. Positions are means over the (pixel, frame)
+    pairs.
 
     Parameters
     ----------

@@ -35,11 +35,11 @@ class FilterOptions(BaseModel):
         0.0, ge=0, description="mask voxels whose overflowing counts sum to more than this"
     )
     threshold: Positive = Field(
-        3.0,
+        4.0,
         description="poisson: mask voxels whose counts exceed the local ones by these sigma",
     )
     divergence_threshold: Positive = Field(
-        2.75, description="poisson: from these sigma on, mask what lowers the summed divergence"
+        3.5, description="poisson: from these sigma on, mask what lowers the summed divergence"
     )
     robust_threshold: Positive = Field(
         5.0, description="robust: mask beyond these robust sigma"

@@ -60,8 +60,8 @@ def mask_pixels(context: Context) -> None:
 def filter_images(context: Context) -> None:
     """Step ``filter``: one pass over all images, wedge by wedge in parallel.
 
-    Each wedge leaves a checkpoint with its sums and the voxels that it holds for Bragg peaks; the
-    summaries of all go to ``work/filter.json``.
+    Each wedge leaves a checkpoint with its sums and the voxels that it holds for Bragg peaks;
+    the summaries of all go to ``work/filter.json``.
     """
     shards = all_shards(context)
     jobs = [_job(context, number) for number in range(len(context.entries))]
@@ -88,15 +88,18 @@ def filter_images(context: Context) -> None:
             context.progress, size=lambda s: s.frames, unit="frames", by_reduce=True
         ),
     )
-    summaries = []
+    named: list[dict[str, object]] = []
+    summaries: list[dict[str, float]] = []
     with closing(results):
         for shard, sums in zip(shards, results, strict=True):
             name = context.options.sweep[shard.sweep].name
-            summaries.append({"sweep": name, "wedge": shard.wedge, **sums.summary})
-    write_text(context.work / "filter.json", json.dumps(summaries, indent=1))
-    masked = sum(s["voxels masked"] for s in summaries)
-    voxels = sum(s["voxels"] for s in summaries)
-    skipped = sum(s["frames skipped"] for s in summaries)
+            summaries.append(sums.summary)
+            named.append({"sweep": name, "wedge": shard.wedge, **sums.summary})
+    write_text(context.work / "filter.json", json.dumps(named, indent=1))
+    masked, voxels, skipped = (
+        sum(summary[name] for summary in summaries)
+        for name in ("voxels masked", "voxels", "frames skipped")
+    )
     context.log.info("filter: %d of %d voxels are Bragg peaks", masked, voxels)
     if skipped:
         context.log.warning("%d frames could not be read and were skipped", skipped)
@@ -113,7 +116,9 @@ def all_shards(context: Context) -> list[Shard]:
 
 def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
     """Checkpoints of the wedges."""
-    inputs = [digest(pass_inputs(context.options, n), stamps(context, n)) for n in _numbers(context)]
+    inputs = [
+        digest(pass_inputs(context.options, n), stamps(context, n)) for n in _numbers(context)
+    ]
 
     def key(shard: Shard) -> Key:
         name = f"{context.options.sweep[shard.sweep].name}/{shard.wedge}"
@@ -171,7 +176,9 @@ def _job(context: Context, number: int) -> WedgeJob:
     )
 
 
-def _bins(context: Context, number: int, good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+def _bins(
+    context: Context, number: int, good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+) -> int:
     """Length of the histograms that the filter wants."""
     options, images = context.options.filter, context.entries[number].images
     if options.method != "poisson":
@@ -181,5 +188,7 @@ def _bins(context: Context, number: int, good: np.ndarray[tuple[int, ...], np.dt
     chosen = np.unique(np.linspace(0, len(images) - 1, _SAMPLE_FRAMES).astype(int))
     sample = np.stack([np.asarray(images.read(int(i)), dtype=np.int64) for i in chosen])
     max_count = automatic_max_count(sample, good)
-    context.log.info("filter of %s: counts up to %d", context.options.sweep[number].name, max_count)
+    context.log.info(
+        "filter of %s: counts up to %d", context.options.sweep[number].name, max_count
+    )
     return max_count + 1

@@ -51,8 +51,8 @@ class WedgeSums:
     segments:
         Columns ``counts`` (photons), ``pixels``, ``exposure`` (mrad² s), ``background`` and
         ``background_variance`` (counts expected), ``swept`` (1/Å³), and the sums over the
-        (pixel, frame) pairs of ``sx``, ``sy``, ``sz`` (1/Å), ``ix``, ``iy`` (pixels), ``iz`` (frames);
-        and ``rejected``, the pairs without a count.
+        (pixel, frame) pairs of ``sx``, ``sy``, ``sz`` (1/Å), ``ix``, ``iy`` (pixels), ``iz``
+        (frames); and ``rejected``, the pairs without a count.
     masked:
         Filter voxels that the wedge itself holds for Bragg peaks; dims (voxel, 3), int64.
     summary:
@@ -126,7 +126,8 @@ def integrate_wedge(
     outliers:
         The filter.
     rng:
-        Generator for the draws of a frame, by position in the scan, if ``oversample`` is above 1.
+        Generator for the draws of a frame, by position in the scan, if ``oversample`` is above
+        1.
 
     Returns
     -------
@@ -173,10 +174,9 @@ def _assemble(
     settings: CountSettings,
     outliers: Filter,
 ) -> WedgeSums:
-    pixels = np.bincount(
-        tally.to_filter, trace.sums[:, walk.PIXELS], minlength=tally.filter_index.shape[0]
-    )
-    mask = outliers(tally, pixels)
+    size = tally.filter_index.shape[0]
+    pixels = np.bincount(tally.to_filter, trace.sums[:, walk.PIXELS], minlength=size)
+    mask = outliers(tally, np.asarray(pixels, dtype=np.float64))
     # What is left where every pair was taken back is rounding
     sums = np.where(trace.sums[:, [walk.PIXELS]] > 0.5, trace.sums, 0.0)
     columns: dict[str, NDArray[Any]] = {

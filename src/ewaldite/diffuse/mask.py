@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ewaldite.diffuse.options import MaskOptions
 from ewaldite.errors import UserError
 from ewaldite.model.experiment import FloatArray, Panel, Region
-from ewaldite.model.pixel_mask import PixelMask
 
 # Dectris Pilatus: modules of 487 × 195 pixels, gaps of 7 and 17; in a module chips of 60 × 97
 # pixels with one line between them, whose counts the readout shares out over three.
@@ -158,7 +157,10 @@ def no_count(
 
 
 def resolution_mask(
-    s: FloatArray, d_min: float | None, d_max: float | None, rings: Sequence[tuple[float, float]]
+    s: FloatArray,
+    d_min: float | None,
+    d_max: float | None,
+    rings: Sequence[tuple[float, float]],
 ) -> dict[str, NDArray[np.bool_]]:
     """Pixels outside the resolution range, and in ice rings.
 
@@ -182,19 +184,21 @@ def resolution_mask(
     if d_max is not None:
         masks["below d_max"] = s < 1.0 / d_max
     for ring in rings:
-        masks[f"ring {max(ring):g}-{min(ring):g} Å"] = (s >= 1 / max(ring)) & (s <= 1 / min(ring))
+        masks[f"ring {max(ring):g}-{min(ring):g} Å"] = (s >= 1 / max(ring)) & (
+            s <= 1 / min(ring)
+        )
     return masks
 
 
 def regions_of(options: MaskOptions) -> tuple[Region, ...]:
     """Return the regions that the configuration names."""
-    boxes = [
-        Region(kind, np.array([[x0, y0], [x1, y1]]), name)
-        for kind, name, given in (
-            ("rectangle", "rectangles", options.rectangles),
-            ("ellipse", "ellipses", options.ellipses),
-        )
-        for x0, x1, y0, y1 in given
-    ]
-    polygons = [Region("polygon", np.array(p), "polygons") for p in options.polygons]
-    return (*boxes, *polygons)
+    return (
+        *(Region("rectangle", _corners(box), "rectangles") for box in options.rectangles),
+        *(Region("ellipse", _corners(box), "ellipses") for box in options.ellipses),
+        *(Region("polygon", np.array(p), "polygons") for p in options.polygons),
+    )
+
+
+def _corners(box: tuple[float, float, float, float]) -> FloatArray:
+    """Two opposite corners (fast, slow) of a box given by its limits."""
+    return np.array([[box[0], box[2]], [box[1], box[3]]])

@@ -20,9 +20,9 @@ _ROW_BYTES = 2 * 12 + 3 * 8 * (walk.COLUMNS + 1) + 300
 def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
     """Predict the memory of the pass over the images.
 
-    A worker holds an image and its decoding, the row of every pixel, its changes of voxel and, by
-    voxel, sums and histogram. Changes are predicted from the paths of a sample of pixels; voxels
-    from the volume that the detector sweeps and the area that it sees.
+    A worker holds an image and its decoding, the row of every pixel, its changes of voxel and,
+    by voxel, sums and histogram. Changes are predicted from the paths of a sample of pixels;
+    voxels from the volume that the detector sweeps and the area that it sees.
 
     Parameters
     ----------
@@ -63,18 +63,27 @@ def _changes_and_voxels(job: WedgeJob, wedge: Wedge) -> tuple[float, float]:
     """Changes of segment per pixel, and segments, that a wedge is expected to have."""
     entry, partition = job.entry, job.partition
     positions = np.arange(wedge.start, wedge.stop)
-    matrices = hkl_matrices(wedge, entry.sweep.scan, positions, job.options.integrate.oversample)
+    matrices = hkl_matrices(
+        wedge, entry.sweep.scan, positions, job.options.integrate.oversample
+    )
     good = np.flatnonzero(job.good)
     sample = np.unique(good[:: max(1, good.size // _SAMPLE)])
     features = entry.features(wedge).at(sample)
     s = features[:, walk.SX : walk.SZ + 1]
     steps = np.abs(np.einsum("px,fxh->fph", s, np.diff(matrices, axis=0))).sum(axis=0)
-    changes = float((steps * partition.segments).sum(axis=1).mean()) if len(matrices) > 1 else 0.0
+    changes = (
+        float((steps * partition.segments).sum(axis=1).mean()) if len(matrices) > 1 else 0.0
+    )
     cell_volume = float(np.abs(np.linalg.det(matrices[0])))
     per_cell = cell_volume * float(np.prod(partition.segments))
     wavelength = wedge.beam.wavelength
     scale = good.size / sample.size
     swept = float(features[:, walk.SWEPT].sum()) * scale * len(wedge)
     panel = wedge.panels[0]
-    area = panel.pixel_size[0] * panel.pixel_size[1] * good.size / (panel.distance * wavelength) ** 2
+    area = (
+        panel.pixel_size[0]
+        * panel.pixel_size[1]
+        * good.size
+        / (panel.distance * wavelength) ** 2
+    )
     return changes, per_cell * swept + 2.0 * area * per_cell ** (2 / 3) + 1000

@@ -79,6 +79,7 @@ def _load(path: Path) -> tuple[dict[str, Any], dict[str, Sums], dict[str, Any]]:
             elif key != "header":
                 arrays[key] = content[key]
     tables = {
-        name: Sums(named.pop("index").astype(np.int64), named) for name, named in columns.items()
+        name: Sums(named.pop("index").astype(np.int64), named)
+        for name, named in columns.items()
     }
     return header, tables, arrays

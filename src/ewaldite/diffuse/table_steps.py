@@ -49,9 +49,7 @@ def integrate_wedges(context: Context) -> None:
     for shard, sums, before, after in _with_neighbours(context):
         neighbours = [other.masked for other in (before, after) if refine and other is not None]
         masked = masked_with_neighbours(sums, neighbours)
-        collected = {
-            name: collect(sums, grid, masked) for name, grid in grids(context).items()
-        }
+        collected = {name: collect(sums, grid, masked) for name, grid in grids(context).items()}
         with atomic_path(_collected_path(context, shard)) as path:
             save_collected(collected, path)
         name = context.options.sweep[shard.sweep].name
@@ -159,7 +157,10 @@ def combine_tables(context: Context) -> None:
     bragg = sc.concat(list(iterate(context.work / "bragg.nxs")), "voxel")
     _say_incomplete(context, bragg)
     save(
-        context.path("bragg.nxs"), bragg, context.provenance(), sample=context.sample(BRAGG_GRID)
+        context.path("bragg.nxs"),
+        bragg,
+        context.provenance(),
+        sample=context.sample(BRAGG_GRID),
     )
 
 

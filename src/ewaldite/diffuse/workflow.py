@@ -19,8 +19,8 @@ def workflow(context: Context) -> list[Step]:
     """Steps of a run, each with all that its result depends on.
 
     ``filter`` makes the only pass over the images: it feeds the histograms of the filter, the
-    integration and, with the multiplicity of every pixel in every voxel, the corrections. The steps
-    after it read its sums.
+    integration and, with the multiplicity of every pixel in every voxel, the corrections. The
+    steps after it read its sums.
 
     Parameters
     ----------

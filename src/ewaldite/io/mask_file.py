@@ -18,8 +18,8 @@ def read_mask_file(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     Parameters
     ----------
     path:
-        NPY, HDF5 (its only two-dimensional dataset, or one named ``mask`` or ``pixel_mask``), or
-        an image that fabio reads (TIFF, EDF, CBF).
+        NPY, HDF5 (its only two-dimensional dataset, or one named ``mask`` or ``pixel_mask``),
+        or an image that fabio reads (TIFF, EDF, CBF).
     shape:
         Shape that it must have (slow, fast).
 
@@ -84,4 +84,6 @@ def _from_image(path: Path, asked: str) -> NDArray[Any]:
         with fabio.open(str(path)) as image:
             return np.asarray(image.data)
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(asked, f"no reader understands it ({error})", "Use TIFF or NPY.") from error
+        raise UserError(
+            asked, f"no reader understands it ({error})", "Use TIFF or NPY."
+        ) from error

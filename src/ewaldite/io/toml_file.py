@@ -60,7 +60,9 @@ def _table(table: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _is_tables(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) for v in value)
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) for v in value)
+    )
 
 
 def _value(value: Any) -> str:

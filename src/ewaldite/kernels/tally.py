@@ -45,7 +45,7 @@ def tally_histogram(
     overflow: NDArray[np.int64],
     rejected: NDArray[np.int64],
     rejections: int,
-):  # type: ignore[no-untyped-def]
+) -> tuple[NDArray[np.int64], int]:
     """Count a frame into the histograms of the voxels.
 
     Parameters
@@ -101,7 +101,7 @@ def tally_counts(
     overflow: NDArray[np.int64],
     rejected: NDArray[np.int64],
     rejections: int,
-):  # type: ignore[no-untyped-def]
+) -> tuple[NDArray[np.int64], int]:
     """Count a frame into voxels and into histograms on another, coarser grid.
 
     As :func:`tally_histogram`, with these differences:

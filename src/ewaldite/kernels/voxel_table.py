@@ -29,7 +29,7 @@ def unpack(keys: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _slot(key: int, size: int) -> int:
+def _slot(key: int, size: int) -> np.int64:
     """First slot to try: Fibonacci hashing (Knuth, TAOCP 3, 6.4); size is a power of two."""
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     # The highest bits of the product, the only ones that depend on all bits of the key
@@ -43,7 +43,7 @@ def find(slots_key: NDArray[np.int64], slots_row: NDArray[np.int32], key: int) -
     i = _slot(key, size)
     while slots_key[i] != EMPTY:
         if slots_key[i] == key:
-            return slots_row[i]
+            return int(slots_row[i])
         i = (i + 1) & (size - 1)
     return -1
 

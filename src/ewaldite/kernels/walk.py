@@ -1,8 +1,9 @@
 """Walk every pixel through a wedge: which voxel it is in, and from which frame to which.
 
-The path of a pixel through reciprocal space is smooth and short, so that it stays in one voxel for
-several frames. A *run* is such a stay. All that depends on geometry alone is summed run by run,
-with the total multiplicity of the pixel in the voxel, and the frames are later only counted.
+The path of a pixel through reciprocal space is smooth and short, so that it stays in one voxel
+for several frames. A *run* is such a stay. All that depends on geometry alone is summed run by
+run, with the total multiplicity of the pixel in the voxel, and the frames are later only
+counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.kernels.voxel_table import build, find, grown, insert, pack
+
+Voxels = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]
+Changes = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 PIXELS, SX, SY, SZ, IX, IY, SWEPT, CORRECTION = range(8)
 FRAME, EXPOSURE, BACKGROUND, BACKGROUND_VARIANCE = range(8, 12)
@@ -56,8 +60,9 @@ def _codes(
 ) -> None:
     """Part of reciprocal space that a pixel is in at every frame, as one exact number.
 
-    The parts of the three axes, ``ceil(parts · (h + 1/2)) - 1``, are the digits of a number of base
-    2^17, which a float64 holds exactly; the loop over the frames is one that compilers vectorise.
+    The parts of the three axes, ``ceil(parts · (h + 1/2)) - 1``, are the digits of a number of
+    base 2^17, which a float64 holds exactly; the loop over the frames is one that compilers
+    vectorise.
     """
     half = 0.5 * parts
     for f in range(codes.size):
@@ -91,7 +96,7 @@ def _key(
 
 @numba.njit(nogil=True, cache=True)
 def _stay(rows: NDArray[np.int32], before: int, scale: NDArray[np.float64]) -> float:
-    """Background scale that a pixel gathered, in runs before this one, in the row that it is in."""
+    """Background scale that a pixel gathered in the same row in earlier runs."""
     total = 0.0
     for i in range(before):
         if rows[i] == rows[before]:
@@ -109,12 +114,12 @@ def walk_band(
     parts: int,
     segment: NDArray[np.int32],
     segments: NDArray[np.int64],
-    voxels: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]],
+    voxels: Voxels,
     rows: int,
     start_row: NDArray[np.int32],
-    changes: tuple[NDArray[np.int32], NDArray[np.int32]],
+    changes: Changes,
     changed: NDArray[np.int64],
-):  # type: ignore[no-untyped-def]
+) -> tuple[Voxels, int, Changes]:
     """Walk the pixels of a band of the detector through the frames of a wedge.
 
     Parameters
@@ -126,7 +131,8 @@ def walk_band(
     background:
         Counts in the summed background images; dims (pixel), or empty where there are none.
     pixel:
-        Flat index of the pixel in the image, -1 for one that takes no part; dims (pixel), int64.
+        Flat index of the pixel in the image, -1 for one that takes no part; dims (pixel),
+        int64.
     matrices:
         hkl = s · M with M[xyz, hkl] of a frame in row ``3 hkl + xyz``; dims (9, frame), Å.
     clock:

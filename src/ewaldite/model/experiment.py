@@ -8,9 +8,9 @@ Pixel convention
     ``origin + (fast + 1/2) p_fast e_fast + (slow + 1/2) p_slow e_slow`` where ``origin`` is the
     outer corner of pixel ``[0, 0]`` of the panel.
 Spindle
-    ``hkl = s · Rs(phi) · axes`` for a row vector ``s`` in the laboratory, ``axes`` holding the real-space
-    cell axes **as columns**, in the laboratory at ``phi = 0``, and ``Rs`` the right-handed
-    rotation by ``phi`` about the spindle axis.
+    ``hkl = s · Rs(phi) · axes`` for a row vector ``s`` in the laboratory, ``axes`` holding the
+    real-space cell axes **as columns**, in the laboratory at ``phi = 0``, and ``Rs`` the
+    right-handed rotation by ``phi`` about the spindle axis.
 """
 
 from __future__ import annotations

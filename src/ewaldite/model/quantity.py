@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import scipp as sc
@@ -35,7 +36,7 @@ def parse_quantity(text: str, unit: str, option: str) -> float:
     """
     match = _PATTERN.fullmatch(text)
     asked, remedy = f"read the option {option}", f"Write it as in '1.5 {unit}'."
-    if match is None or not match[2]:
+    if match is None or not match[2] or not math.isfinite(float(match[1])):
         raise UserError(asked, f"'{text}' is no number with a unit", remedy)
     given = "1" + match[2] if match[2].startswith("/") else match[2]
     try:

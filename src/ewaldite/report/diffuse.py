@@ -31,7 +31,8 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
     out:
         Folder of the results.
     images:
-        First image of every sweep by name; dims (slow, fast), counts; for pictures of the masks.
+        First image of every sweep by name; dims (slow, fast), counts; for pictures of the
+        masks.
 
     Returns
     -------
@@ -105,8 +106,8 @@ def _statistics(out: Path) -> Section:
     )
     return Section(
         "Statistics",
-        text="Of merged voxels in shells of |s|. CC½ is the correlation of half sets, CC* what it "
-        "implies for the correlation with the truth; χ² is the scatter of equivalent "
+        text="Of merged voxels in shells of |s|. CC½ is the correlation of half sets, CC* what "
+        "it implies for the correlation with the truth; χ² is the scatter of equivalent "
         "observations over what their errors allow.",
         figures=(figure,),
         tables=(Table(("|s| (1/Å)", *(_HEADS.get(n, n) for n in columns)), rows),),
@@ -122,7 +123,9 @@ def _filter(out: Path) -> Section:
             if name not in ("sweep", "wedge"):
                 total[name] = total.get(name, 0.0) + value
     names = list(next(iter(sweeps.values())))
-    rows = tuple((name, *(int(total[n]) for n in names)) for name, total in sweeps.items())
+    rows: tuple[tuple[str | int, ...], ...] = tuple(
+        (name, *(int(total[n]) for n in names)) for name, total in sweeps.items()
+    )
     notes = tuple(
         f"{int(total['frames skipped'])} frames of {name} could not be read and were skipped"
         for name, total in sweeps.items()

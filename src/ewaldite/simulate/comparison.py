@@ -52,7 +52,7 @@ class Comparison:
                 strict=True,
             )
         ]
-        return ["Merged intensity against the truth at the centre of the voxels:", head, *rows]
+        return ["Merged intensity against the mean of the truth over the voxels:", head, *rows]
 
     def write(self, path: Path) -> None:
         """Write the table to a text file."""
@@ -60,14 +60,14 @@ class Comparison:
 
 
 def compare_with_truth(merged: Path, truth: Path, shells: int = 8) -> Comparison:
-    """Compare a merged table with the truth that :func:`~ewaldite.simulate.demo.make_demo` left.
+    """Compare a merged table with the truth of its simulation.
 
     Parameters
     ----------
     merged:
         ``merged.nxs`` of a run.
     truth:
-        ``truth.npz``.
+        ``truth.npz`` of :func:`~ewaldite.simulate.demo.make_demo`: means over the voxels.
     shells:
         Number of shells, each with as many voxels as any other.
 

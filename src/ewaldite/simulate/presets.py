@@ -61,7 +61,16 @@ def lysozyme_6m(frames: int = 20, *, seed: int = 0, parallax: bool = True) -> Si
         polarization=0.9,
         seed=seed,
     )
-    truth = Truth(laue="-1", diffuse=4.0, ring=4.0, bragg=5000.0, seed=seed)
+    # The anisotropic part of a protein's scattering is about a tenth of the isotropic one
+    truth = Truth(
+        laue="-1",
+        diffuse=4.0,
+        ring=4.0,
+        bragg=5000.0,
+        waves=((0.12, 0.37, 0.21, -0.13), (0.09, -0.55, 0.4, 0.8)),
+        halo=0.5,
+        seed=seed,
+    )
     return Simulation(experiment, truth, Background(0.05, 4.0, 25.0))
 
 

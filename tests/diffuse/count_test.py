@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diffuse.setups import SHAPE, Setup, images, in_order, labelled, pairs_of, setup
+from ewaldite.diffuse.count import NO_CEILING, Tally, count_frames, retract_rejected
+from ewaldite.diffuse.trace import Trace
+from ewaldite.kernels import walk
+from ewaldite.model.grid import Grid
+from ewaldite.model.partition import Partition
+
+FILTER = Grid((3, 3, 3))
+PARTITIONS = {
+    "histogram path": Partition.of(FILTER),
+    "counts path": Partition.of(FILTER, Grid((2, 1, 4))),
+    "finer": Partition.of(FILTER, Grid((6, 6, 6), "split")),
+}
+
+
+def counted(
+    given: Setup,
+    partition: Partition,
+    frames: list[NDArray[Any]],
+    bins: int = 5,
+    ceiling: int = NO_CEILING,
+) -> tuple[Trace, Tally]:
+    trace = given.trace(partition)
+    tally = count_frames(
+        trace=trace,
+        frames=frames,
+        partition=partition,
+        filter_grid=FILTER,
+        bins=bins,
+        ceiling=ceiling,
+    )
+    return trace, tally
+
+
+def valid_pairs(
+    given: Setup, frames: list[NDArray[Any]], ceiling: int = NO_CEILING
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Values of all pairs, and which are counts; dims (frame, good pixel)."""
+    values = np.stack([f[given.good].astype(np.int64) for f in frames])
+    return values, (values >= 0) & (values < ceiling)
+
+
+def brute_tally(
+    given: Setup, frames: list[NDArray[Any]], bins: int, ceiling: int = NO_CEILING
+) -> dict[tuple[int, ...], tuple[list[int], list[int], list[int]]]:
+    """Histogram, overflow and (sum, sum of squares) by filter voxel, pair by pair."""
+    voxels = pairs_of(given).labels((FILTER,))
+    values, valid = valid_pairs(given, frames, ceiling)
+    out: dict[tuple[int, ...], tuple[list[int], list[int], list[int]]] = {}
+    for frame, pixel in np.ndindex(values.shape):
+        histogram, overflow, moments = out.setdefault(
+            tuple(voxels[frame, pixel].tolist()), ([0] * bins, [0, 0], [0, 0])
+        )
+        c = int(values[frame, pixel])
+        if not valid[frame, pixel]:
+            continue
+        moments[0] += c
+        moments[1] += c * c
+        if c < bins:
+            histogram[c] += 1
+        else:
+            overflow[0] += 1
+            overflow[1] += c
+    return out
+
+
+def with_bad_values(frames: list[NDArray[Any]], seed: int = 8) -> list[NDArray[Any]]:
+    """Strew markers and overloads over frames; one pixel is dead, one voxel-rich row too."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for frame in frames:
+        bad = frame.copy()
+        bad[rng.random(SHAPE) < 0.1] = -1
+        bad[rng.random(SHAPE) < 0.05] = -2
+        bad[rng.random(SHAPE) < 0.05] = 1000
+        bad[3, :] = 1_000_000
+        bad[10, 5] = -1
+        out.append(bad)
+    return out
+
+
+@pytest.mark.parametrize("partition", PARTITIONS.values(), ids=PARTITIONS)
+@pytest.mark.parametrize("ceiling", [NO_CEILING, 1000, 4])
+def test_every_pair_is_where_brute_force_puts_it(partition: Partition, ceiling: int) -> None:
+    given = setup()
+    frames = with_bad_values(images(given))
+    expected = brute_tally(given, frames, 5, ceiling)
+    trace, tally = counted(given, partition, frames, ceiling=ceiling)
+    found = [tuple(i) for i in tally.filter_index.tolist()]
+    assert len(found) == len(set(found)) == len(expected)
+    counts = np.bincount(tally.to_filter, tally.counts, minlength=len(found))
+    for row, voxel in enumerate(found):
+        histogram, overflow, moments = expected[voxel]
+        assert tally.histogram[row].tolist() == histogram
+        assert tally.overflow[row].tolist() == overflow
+        assert counts[row] == moments[0]
+    np.testing.assert_array_equal(
+        partition.voxel(FILTER, trace.index), tally.filter_index[tally.to_filter]
+    )
+    values, valid = valid_pairs(given, frames, ceiling)
+    pixel = np.flatnonzero(given.good.reshape(-1))
+    frame, column = np.nonzero(~valid)
+    assert sorted(tally.rejected.tolist()) == sorted((pixel[column] << 16 | frame).tolist())
+    assert tally.counts.sum() == values[valid].sum()
+
+
+def test_squares_of_what_the_histograms_hold() -> None:
+    given = setup()
+    frames = images(given, 1.0)
+    expected = brute_tally(given, frames, 40)
+    for partition in PARTITIONS.values():
+        _, tally = counted(given, partition, frames, bins=40)
+        assert not tally.overflow.any()
+        squares = np.bincount(tally.to_filter, tally.squares.astype(float))
+        for row, voxel in enumerate(tally.filter_index.tolist()):
+            assert squares[row] == expected[tuple(voxel)][2][1]
+
+
+def test_without_histograms_counts_are_the_same() -> None:
+    given = setup()
+    frames = with_bad_values(images(given))
+    for partition in PARTITIONS.values():
+        trace, with_bins = counted(given, partition, frames)
+        again, without = counted(given, partition, frames, bins=0)
+        np.testing.assert_array_equal(trace.keys, again.keys)
+        np.testing.assert_array_equal(with_bins.counts, without.counts)
+        np.testing.assert_array_equal(np.sort(with_bins.rejected), np.sort(without.rejected))
+        assert without.histogram.shape[1] == 0
+
+
+def test_few_voxels_with_one_segment_each() -> None:
+    # as many segments as filter voxels, but in another order
+    given = setup(2, 0.01)
+    pairs = pairs_of(given)
+    left = pairs.pixel % SHAPE[1] < 19
+    pixel, h = pairs.pixel[left], pairs.labels((FILTER,))[0, left, 0]
+    first = h.argmax()
+    second = first + 1 + h[first + 1 :].argmin()
+    good = np.zeros(SHAPE, bool)
+    good.reshape(-1)[pixel[[first, second]]] = True
+    given = replace(given, good=good)
+    frames = images(given, 3.0)
+    expected = brute_tally(given, frames, 5)
+    trace, tally = counted(given, PARTITIONS["finer"], frames)
+    assert trace.keys.size == len(tally.filter_index) == len(expected) == 2
+    assert tally.to_filter.tolist() == [1, 0]
+    for row, voxel in enumerate(tally.filter_index.tolist()):
+        assert tally.histogram[row].tolist() == expected[tuple(voxel)][0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.uint32])
+def test_integer_types_give_one_result(dtype: type[np.integer[Any]]) -> None:
+    given = setup()
+    frames = images(given)
+    _, expected = counted(given, PARTITIONS["histogram path"], frames)
+    _, tally = counted(given, PARTITIONS["histogram path"], [f.astype(dtype) for f in frames])
+    np.testing.assert_array_equal(tally.histogram, expected.histogram)
+    np.testing.assert_array_equal(tally.counts, expected.counts)
+
+
+@pytest.mark.parametrize("partition", PARTITIONS.values(), ids=PARTITIONS)
+@pytest.mark.parametrize(
+    "given", [setup(), setup(26, 30.0, seed=2), setup().without_background()],
+    ids=["wedge", "turns", "no background"],
+)  # fmt: skip
+def test_retracted_pairs_leave_no_trace(given: Setup, partition: Partition) -> None:
+    frames = with_bad_values(images(given))
+    trace, tally = counted(given, partition, frames, ceiling=1000)
+    before = trace.sums.copy()
+    retracted = retract_rejected(
+        trace=trace,
+        rejected=tally.rejected,
+        features=given.features,
+        partition=partition,
+        clock=given.clock,
+        background=given.background,
+    )
+    _, valid = valid_pairs(given, frames, 1000)
+    labels, sums = pairs_of(given).sums(partition.grids, valid)
+    seen = trace.sums[:, walk.PIXELS] > 0.5
+    found = labelled(partition, trace.index[seen])
+    order = in_order(found)
+    np.testing.assert_array_equal(found[order], labels)
+    scale = np.abs(before).max(axis=0)
+    difference = np.abs(trace.sums[seen][order] - sums)
+    assert np.all(difference <= 5e-9 * np.abs(sums) + 1e-12 * scale)
+    # and the rows without any count hold only rounding
+    assert np.all(np.abs(trace.sums[~seen]) <= 1e-12 * scale)
+    assert retracted.sum() == tally.rejected.size == (~valid).sum() > 500
+    np.testing.assert_array_equal(
+        before[:, walk.PIXELS] - retracted, np.rint(trace.sums[:, walk.PIXELS])
+    )
+
+
+def test_nothing_rejected_changes_nothing() -> None:
+    given, partition = setup(), PARTITIONS["histogram path"]
+    trace, tally = counted(given, partition, images(given))
+    before = trace.sums.copy()
+    assert tally.rejected.size == 0
+    retracted = retract_rejected(
+        trace=trace,
+        rejected=tally.rejected,
+        features=given.features,
+        partition=partition,
+        clock=given.clock,
+        background=given.background,
+    )
+    np.testing.assert_array_equal(trace.sums, before)
+    assert not retracted.any()
