@@ -17,6 +17,8 @@ help:
 	@echo 'make lock    write the versions that are installed to requirements/'
 	@echo 'make clean   remove what the targets above made, but for $(VENV)'
 
+.DEFAULT_GOAL := help
+
 demo: $(VENV)/.for-demo
 	$(BIN)/ewaldite diffuse demo demo
 

@@ -47,12 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(sys.argv[1:] if arguments is None else list(arguments))
     except UserError as error:
-        console.print(f"ewaldite: {error}", style="red", markup=False, soft_wrap=True)
+        _say(console, error)
         sys.exit(MISTAKE)
-    except KeyboardInterrupt:
-        console.print("ewaldite: interrupted; finished steps and wedges are kept", markup=False)
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output is gone; nothing more may be written to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        _say(console, _of_the_system(error))
+        sys.exit(MISTAKE)
+    except KeyboardInterrupt:
+        console.print("ewaldite: interrupted; finished steps and wedges are kept", markup=False)
+        sys.exit(INTERRUPTED)
+
+
+def _say(console: Console, error: UserError) -> None:
+    console.print(f"ewaldite: {error}", style="red", markup=False, soft_wrap=True)
+
+
+def _of_the_system(error: OSError) -> UserError:
+    """Say what the system refused; readers and writers of results say more."""
+    where = error.filename or "a file"
+    return UserError(
+        f"use {where}",
+        error.strerror or str(error),
+        "See what is there and whether the disk is full or forbidden; finished steps are kept.",
+    )

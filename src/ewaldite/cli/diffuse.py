@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
+
+from ewaldite.errors import UserError
 
 if TYPE_CHECKING:
     from ewaldite.diffuse.context import Context
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 diffuse = App(name="diffuse", help="X-ray rotation images to a diffuse-scattering map.")
 
 Config = Annotated[Path, Parameter(help="TOML file; make one with 'ewaldite diffuse init'")]
-Workers = Annotated[int | None, Parameter(help="threads; wins over [run] workers")]
+Workers = Annotated[
+    int | None, Parameter(help="threads; wins over [run] workers", validator=Number(gte=1))
+]
 Memory = Annotated[str | None, Parameter(help="budget, as '1.5 GB'; wins over [run] memory")]
 
 
@@ -119,14 +124,23 @@ def _context(config: Path, workers: int | None, memory: str | None) -> Context:
     from ewaldite.diffuse.config import config_text, read_config
     from ewaldite.diffuse.context import Context
     from ewaldite.io.atomic import write_text
+    from ewaldite.run.budget import memory_budget
     from ewaldite.run.display import progress_for
 
     options = read_config(config)
     given = {"workers": workers, "memory": memory}
     changes = {name: value for name, value in given.items() if value is not None}
     options = options.model_copy(update={"run": options.run.model_copy(update=changes)})
+    memory_budget(options.run.memory)  # a mistake there is told before any work is done
     out = config.parent / options.output.directory
-    (out / "work").mkdir(parents=True, exist_ok=True)
+    try:
+        (out / "work").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"make the folder {out / 'work'}",
+            error.strerror or str(error),
+            "Remove what stands in its way, or choose another [output] directory.",
+        ) from error
     text = config_text(options)
     write_text(out / "options.toml", text)
     return Context(
@@ -150,7 +164,7 @@ def _run(context: Context, only: Sequence[str] | None) -> None:
 def _report(context: Context) -> None:
     from ewaldite.report.diffuse import report_diffuse
 
-    images = {entry.options.name: entry.images.read(0) for entry in context.entries}
+    images = {entry.options.name: entry.sample(0) for entry in context.entries}
     page, picture = report_diffuse(context.out, images)
     console = Console()
     for what, path in (

@@ -11,6 +11,13 @@ from ewaldite.errors import UserError
 NAME = "ewaldite"
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that is given up silently where it cannot be written: on a full disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: what cannot be kept is still on the terminal."""
+
+
 def run_log(path: Path) -> logging.Logger:
     """Make the logger of a run.
 
@@ -34,10 +41,12 @@ def run_log(path: Path) -> logging.Logger:
         log.removeHandler(handler)
         handler.close()
     try:
-        file = logging.FileHandler(path, encoding="utf-8")
+        file = _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"write the log {path}", str(error), "Choose another [output] directory."
+            f"write the log {path}",
+            error.strerror or str(error),
+            "Remove what is there, or choose another [output] directory.",
         ) from error
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)

@@ -90,16 +90,20 @@ class Context:
     @cached_property
     def group(self) -> SpaceGroup:
         """Space group: the option, else the geometry."""
-        name = self.options.crystal.space_group
+        name, source = self.options.crystal.space_group, "[crystal] space_group"
         if name is None:
             named = {e.sweep.space_group for e in self.entries if e.sweep.space_group}
             if len(named) != 1:
                 found = "no geometry says it" if not named else f"they say {sorted(named)}"
                 raise UserError("find the space group", found, "Give [crystal] space_group.")
-            name = named.pop()
-        group = space_group(name, cell=self.cells.mean(axis=0))
-        for cell in self.cells:
-            check_cell(cell, group)
+            name, source = named.pop(), "the space group of the geometry"
+        cells = self.cells
+        try:
+            group = space_group(name, cell=cells.mean(axis=0))
+            for cell in cells:
+                check_cell(cell, group)
+        except UserError as error:
+            raise UserError(f"use {source} = '{name}'", error.found, error.remedy) from error
         for grid in (self.options.scale.grid, self.options.map.grid):
             check_subdivision(grid, group)
         return group
@@ -116,11 +120,14 @@ class Context:
         if np.any(np.abs(cells / cells[0] - 1) > ISOMORPHOUS):
             raise UserError(
                 "merge the sweeps",
-                "their cells differ: "
-                + "; ".join(" ".join(f"{x:.2f}" for x in cell) for cell in cells),
-                "Merge crystals of one form only.",
+                "their cells differ: " + "; ".join(self._named_cells(cells)),
+                "Merge crystals of one form only: give the others a configuration each.",
             )
         return cells
+
+    def _named_cells(self, cells: FloatArray) -> list[str]:
+        named = zip(self.options.sweep, cells, strict=True)
+        return [f"{s.name} " + " ".join(f"{x:.2f}" for x in cell) for s, cell in named]
 
     @cached_property
     def cell(self) -> FloatArray:
@@ -173,6 +180,8 @@ class Context:
         for entry in self.entries:
             name = entry.options.name
             inputs[f"images of {name}"] = entry.images.digest()
+            if entry.background is not None:
+                inputs[f"background of {name}"] = entry.background_digest
             tables |= {f"{key} of {name}": v for key, v in entry.resolved.sources.items()}
         merge = self.options.merge
         return Provenance(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipp as sc
 
+from ewaldite.crystal.cell import orthogonalization
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.max_count import automatic_max_count
@@ -19,13 +22,16 @@ from ewaldite.diffuse.sweep_mask import sweep_mask
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import save
+from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
-from ewaldite.run.digest import digest
+from ewaldite.run.digest import FileStamp, digest
 from ewaldite.run.executor import ShardProgress, run_shards
 from ewaldite.run.plan import plan_workers
 
 _SAMPLE_FRAMES = 3
+#: What the reader of a folder of XDS, or of a file in it, looks at.
+XDS_FILES = ("XDS.INP", "INTEGRATE.LP", "GXPARM.XDS", "XPARM.XDS")
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Shard:
 
 def mask_pixels(context: Context) -> None:
     """Step ``mask``: write the named pixel masks of every sweep to ``masks.nxs``."""
+    # A wrong space group or cell is told before any image is read
+    context.log.info("space group %s", context.group.name)
     masks = {}
     for entry in context.entries:
         mask = sweep_mask(entry, context.options, context.base)
@@ -116,8 +124,10 @@ def all_shards(context: Context) -> list[Shard]:
 
 def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
     """Checkpoints of the wedges."""
+    version = installed_version()
     inputs = [
-        digest(pass_inputs(context.options, n), stamps(context, n)) for n in _numbers(context)
+        digest(version, pass_inputs(context.options, n), stamps(context, n))
+        for n in _numbers(context)
     ]
 
     def key(shard: Shard) -> Key:
@@ -143,8 +153,14 @@ def pass_inputs(options: DiffuseOptions, number: int) -> dict[str, object]:
 
 def stamps(context: Context, number: int) -> list[str]:
     """What tells the files of a sweep from others."""
-    entry = context.entries[number]
-    return [entry.images.digest(), *(s for s in geometry_stamps(context, number))]
+    entry, mask = context.entries[number], context.options.mask.file
+    masks = [] if mask is None else _stamps_of([context.base / mask])
+    return [
+        entry.images.digest(),
+        entry.background_digest,
+        *geometry_stamps(context, number),
+        *masks,
+    ]
 
 
 def geometry_stamps(context: Context, number: int) -> list[str]:
@@ -153,9 +169,17 @@ def geometry_stamps(context: Context, number: int) -> list[str]:
     found = []
     for name in [given] if isinstance(given, str) else given:
         path = context.base / name
-        files = sorted(path.glob("*.*P*")) if path.is_dir() else [path]
-        found += [f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
+        folder = path if path.is_dir() else path.parent
+        # The files of XDS are read together, whichever of them is named
+        beside = [folder / file for file in XDS_FILES]
+        xds = path.is_dir() or path.name in XDS_FILES
+        found += _stamps_of([f for f in beside if f.is_file()] if xds else [path])
     return found
+
+
+def _stamps_of(files: Sequence[Path]) -> list[str]:
+    stamps = [FileStamp.of(file) for file in files if file.is_file()]
+    return [f"{Path(s.path).name} {s.size} {s.mtime}" for s in stamps]
 
 
 def _numbers(context: Context) -> range:
@@ -171,7 +195,10 @@ def _job(context: Context, number: int) -> WedgeJob:
         good=good,
         partition=context.partition,
         bins=_bins(context, number, good),
-        reciprocal_lengths=np.sqrt(np.diag(context.metric)),
+        # Of the sweep's own cell: the sums do not depend on symmetry or on other sweeps
+        reciprocal_lengths=np.linalg.norm(
+            np.linalg.inv(orthogonalization(context.cells[number])), axis=1
+        ),
         done=context.progress.advance,
     )
 
@@ -180,13 +207,13 @@ def _bins(
     context: Context, number: int, good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 ) -> int:
     """Length of the histograms that the filter wants."""
-    options, images = context.options.filter, context.entries[number].images
+    options, entry = context.options.filter, context.entries[number]
     if options.method != "poisson":
         return 0
     if options.max_count != "auto":
         return options.max_count + 1
-    chosen = np.unique(np.linspace(0, len(images) - 1, _SAMPLE_FRAMES).astype(int))
-    sample = np.stack([np.asarray(images.read(int(i)), dtype=np.int64) for i in chosen])
+    chosen = np.unique(np.linspace(0, len(entry.images) - 1, _SAMPLE_FRAMES).astype(int))
+    sample = np.stack([entry.sample(int(i)) for i in chosen])
     max_count = automatic_max_count(sample, good)
     context.log.info(
         "filter of %s: counts up to %d", context.options.sweep[number].name, max_count

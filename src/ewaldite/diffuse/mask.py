@@ -45,9 +45,9 @@ def region_mask(region: Region, shape: tuple[int, int]) -> NDArray[np.bool_]:
             f"Give at least {needed}.",
         )
     out = np.zeros(shape, dtype=bool)
-    low = np.maximum(np.floor(points.min(axis=0)).astype(int), 0)
-    high = np.maximum(np.ceil(points.max(axis=0)).astype(int) + 1, 0)
-    slow, fast = np.mgrid[low[1] : min(high[1], shape[0]), low[0] : min(high[0], shape[1])]
+    low = np.clip(np.floor(points.min(axis=0)).astype(int), 0, shape[::-1])
+    high = np.clip(np.ceil(points.max(axis=0)).astype(int) + 1, low, shape[::-1])
+    slow, fast = np.mgrid[low[1] : high[1], low[0] : high[0]]
     if region.kind == "polygon":
         inside = _inside_polygon(fast, slow, points)
     elif region.kind == "rectangle":
@@ -56,10 +56,10 @@ def region_mask(region: Region, shape: tuple[int, int]) -> NDArray[np.bool_]:
     else:
         centre = points.mean(axis=0)
         half = np.abs(points[1] - points[0]) / 2
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             u, v = np.abs(fast - centre[0]) / half[0], np.abs(slow - centre[1]) / half[1]
-        inside = u**2 + v**2 < 1
-    out[low[1] : low[1] + inside.shape[0], low[0] : low[0] + inside.shape[1]] = inside
+            inside = u**2 + v**2 < 1
+    out[low[1] : high[1], low[0] : high[0]] = inside
     return out
 
 

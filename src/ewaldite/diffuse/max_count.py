@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from ewaldite.errors import UserError
+from ewaldite.kernels.block_median import largest_block_median
 
 LEAST = 20
 # A histogram takes 4 bytes a count and voxel: 1 kB a voxel at this cap, 300 MB for 300 000.
@@ -20,7 +23,7 @@ _VOXELS = 1e4
 _PAIRS = 1e3
 
 
-def background_level(images: NDArray[np.int64], good: NDArray[np.bool_]) -> float:
+def background_level(images: NDArray[Any], good: NDArray[np.bool_]) -> float:
     """Largest local background of some images, blind to peaks.
 
     The median of the counts in blocks of 10 × 10 pixels of all images together; of these, the
@@ -29,7 +32,7 @@ def background_level(images: NDArray[np.int64], good: NDArray[np.bool_]) -> floa
     Parameters
     ----------
     images:
-        Counts; dims (frame, slow, fast), any integer or float type; negative counts are bad.
+        Counts; dims (frame, slow, fast), any integer type; negative counts are bad.
     good:
         Pixels that take part; dims (slow, fast), bool.
 
@@ -38,19 +41,11 @@ def background_level(images: NDArray[np.int64], good: NDArray[np.bool_]) -> floa
     :
         counts per pixel; 0 where no block has good pixels.
     """
-    slow, fast = (size // _BLOCK * _BLOCK for size in good.shape)
-    if slow == 0 or fast == 0:
-        return 0.0
-    part = np.asarray(images)[:, :slow, :fast]
-    valid = good[None, :slow, :fast] & (part >= 0)
-    split = (-1, slow // _BLOCK, _BLOCK, fast // _BLOCK, _BLOCK)
-    counts = np.where(valid, part, np.nan).reshape(split).transpose(1, 3, 0, 2, 4)
-    counts = counts.reshape(counts.shape[0] * counts.shape[1], -1)
-    enough = np.isfinite(counts).sum(axis=1) * 4 >= counts.shape[1]
-    return float(np.nanmedian(counts[enough], axis=1).max()) if enough.any() else 0.0
+    # Nothing beyond twice the cap needs to be told apart
+    return float(largest_block_median(np.ascontiguousarray(images), good, _BLOCK, 2 * CAP))
 
 
-def automatic_max_count(images: NDArray[np.int64], good: NDArray[np.bool_]) -> int:
+def automatic_max_count(images: NDArray[Any], good: NDArray[np.bool_]) -> int:
     """Largest count that the background may show, so that what is above it is a peak.
 
     The smallest c for which P(X > c) · 1000 < 1e-4, X being Poisson with 1.5 times the largest

@@ -19,7 +19,7 @@ Switch = bool
 class Section(BaseModel):
     """A section of the configuration: immutable, and strict about misspelt names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class OutputOptions(Section):
@@ -31,7 +31,11 @@ class OutputOptions(Section):
 class SweepOptions(Section):
     """One series of images with its geometry."""
 
-    name: str = Field(description="short name, used in file names and reports")
+    name: str = Field(
+        pattern=r"^\w[\w .+-]*$",
+        max_length=64,
+        description="short name, used in file names and reports: letters, digits, _ - + .",
+    )
     images: str | list[str] = Field(description="template with ####, list, or HDF5 master file")
     geometry: str | list[str] = Field(
         description="XPARM.XDS, GXPARM.XDS, folder with XDS.INP and INTEGRATE.LP, DIALS .expt, "
@@ -92,27 +96,39 @@ class IntegrateOptions(Section):
 class CorrectionOptions(Section):
     """What is corrected, by name; and the values that the files lack."""
 
-    solid_angle: Switch = True
-    polarization: Switch = True
-    efficiency: Switch = True
-    attenuation: Switch = True
-    parallax: bool | Literal["xds", "dials"] = True
-    polarization_fraction: float | None = Field(None, ge=0, le=1)
-    polarization_normal: tuple[float, float, float] | None = None
-    sensor_material: str | None = None
+    solid_angle: Switch = Field(
+        True, description="of a pixel, in mrad²; off: every pixel counts the same"
+    )
+    polarization: Switch = Field(True, description="of the scattered beam")
+    efficiency: Switch = Field(
+        True, description="of the sensor at the angle of incidence; needs its material"
+    )
+    attenuation: Switch = Field(True, description="on the path from sample to detector")
+    parallax: bool | Literal["xds", "dials"] = Field(
+        True, description="depth in the sensor; true: as the program that refined the geometry"
+    )
+    polarization_fraction: float | None = Field(
+        None, ge=0, le=1, description="0.99 at most synchrotrons, 0.5 is unpolarized"
+    )
+    polarization_normal: tuple[float, float, float] | None = Field(
+        None, description="normal of the plane of polarization in the laboratory"
+    )
+    sensor_material: str | None = Field(None, description="Si, CdTe or GaAs")
     sensor_thickness: str | None = Field(None, description="with unit, as in '1 mm'")
     attenuation_coefficient: str | None = Field(None, description="of the sensor, as '3.7 /mm'")
-    path: Literal["air", "helium", "vacuum"] = "air"
+    path: Literal["air", "helium", "vacuum"] = Field(
+        "air", description="gas between sample and detector"
+    )
     path_attenuation: str | None = Field(None, description="of the path, as '2.8e-4 /mm'")
-    path_temperature: str = "293.15 K"
-    path_pressure: str = "101325 Pa"
+    path_temperature: str = Field("293.15 K", description="of that gas")
+    path_pressure: str = Field("101325 Pa", description="of that gas")
 
 
 class ScaleOptions(Section):
     """The table of observations."""
 
-    subdivide: Triple = (1, 1, 1)
-    mode: GridMode = "node"
+    subdivide: Triple = Field((1, 1, 1), description="voxels a cell along a*, b*, c*")
+    mode: GridMode = Field("node", description="node or split: where voxels lie for even n")
     minimum_pixels: int = Field(1, ge=1, description="fewer pixels make no observation")
     merge_within_degrees: float = Field(
         0.0, ge=0, description="join observations of one voxel in a sweep within this span"
@@ -127,23 +143,29 @@ class ScaleOptions(Section):
 class MergeOptions(Section):
     """Equivalent observations to one."""
 
-    estimator: Literal["ratio", "inverse_variance"] = "ratio"
-    noise: Literal["poisson", "empirical"] = "poisson"
+    estimator: Literal["ratio", "inverse_variance"] = Field(
+        "ratio", description="ratio of sums (unbiased), or the inverse-variance mean"
+    )
+    noise: Literal["poisson", "empirical"] = Field(
+        "poisson", description="errors from counts, or from the scatter of equivalents"
+    )
     friedel: bool = Field(True, description="merge Friedel mates (Laue group)")
     outlier_sigma: float | None = Field(
         None, gt=0, description="reject beyond k rms, both sides"
     )
-    half_sets: Literal["random", "weighted", "friedel"] = "random"
-    seed: int = Field(0, ge=0)
+    half_sets: Literal["random", "weighted", "friedel"] = Field(
+        "random", description="how observations are split for CC1/2"
+    )
+    seed: int = Field(0, ge=0, description="of the half sets")
 
 
 class MapOptions(Section):
     """The grid of the map."""
 
-    subdivide: Triple = (3, 3, 3)
-    mode: GridMode = "node"
+    subdivide: Triple = Field((3, 3, 3), description="voxels a cell along a*, b*, c*")
+    mode: GridMode = Field("node", description="node or split: where voxels lie for even n")
     d_min: float | None = Field(None, gt=0, description="Å; default: the detector's edge")
-    d_max: float | None = Field(None, gt=0, description="Å")
+    d_max: float | None = Field(None, gt=0, description="Å; default: none")
 
     @property
     def grid(self) -> Grid:

@@ -13,9 +13,11 @@ from ewaldite.diffuse.count import NO_CEILING
 from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.options import DiffuseOptions, SweepOptions
 from ewaldite.diffuse.resolve import Resolved, resolve_corrections
+from ewaldite.diffuse.sweep_background import open_background
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry
-from ewaldite.io.images import ImageSeries, open_images
+from ewaldite.io.images import FrameError, ImageSeries, open_images
+from ewaldite.io.images.series import Image
 from ewaldite.model.experiment import FloatArray, Sweep, Wedge
 
 
@@ -37,10 +39,14 @@ class SweepInput:
         Exposure times transmission; dims (frame), s.
     background:
         Where the background of a wedge comes from, or None.
+    background_digest:
+        What tells its files from others; empty without a background.
     resolved:
         Corrections with their sources.
     ceiling:
         Counts at or above it are no measurement.
+    skip:
+        Whether frames that cannot be read are skipped.
     notes:
         What a user should know.
     """
@@ -51,9 +57,44 @@ class SweepInput:
     images: ImageSeries
     exposure: FloatArray
     background: BackgroundSource | None
+    background_digest: str
     resolved: Resolved
     ceiling: int
+    skip: bool
     notes: tuple[str, ...]
+
+    def sample(self, position: int) -> Image:
+        """Look at one frame: the next that can be read, where unreadable ones are skipped.
+
+        Parameters
+        ----------
+        position:
+            0-based position in the sweep.
+
+        Returns
+        -------
+        :
+            dims (slow, fast), counts.
+
+        Raises
+        ------
+        FrameError
+            If it cannot be read and is not to be skipped.
+        UserError
+            If no frame can be read.
+        """
+        count = len(self.images)
+        for at in (*range(position, count), *range(position)):
+            try:
+                return self.images.read(at)
+            except FrameError:
+                if not self.skip:
+                    raise
+        raise UserError(
+            f"read the images of the sweep '{self.options.name}'",
+            f"none of its {count} frames can be read, {self.images.source(0)} and all others",
+            "Restore the files from their source.",
+        )
 
     def features(self, wedge: Wedge) -> FeatureSource:
         """Scattering vectors and corrections of the pixels of a wedge."""
@@ -100,9 +141,10 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
     images = open_images(
         section.images, base, section.frames, section.exclude, options.integrate.missing
     )
-    paths = [section.geometry] if isinstance(section.geometry, str) else section.geometry
+    given = [section.geometry] if isinstance(section.geometry, str) else section.geometry
+    paths = [base / path for path in given]
     sweep = read_geometry(
-        [base / path for path in paths],
+        paths,
         wedge_degrees=options.integrate.wedge_degrees,
         frames=[int(f) for f in images.frames],
         angles=section.phi,
@@ -112,17 +154,48 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
     sweep, resolved, notes = resolve_corrections(sweep, images.metadata, options.corrections)
     exposure, exposure_notes = _exposure(section, sweep, images)
     ceiling = _ceiling(options, sweep, images)
+    background, background_digest = open_background(section, base, images, ceiling)
     return SweepInput(
         number=number,
         options=section,
         sweep=sweep,
         images=images,
         exposure=exposure * section.transmission,
-        background=_background(section, base, images, ceiling),
+        background=background,
+        background_digest=background_digest,
         resolved=resolved,
         ceiling=ceiling,
-        notes=(*sweep.notes, *images.notes, *images.metadata.notes, *notes, *exposure_notes),
+        skip=options.integrate.missing == "skip",
+        notes=(
+            *sweep.notes,
+            *images.notes,
+            *images.metadata.notes,
+            *notes,
+            *exposure_notes,
+            *_without_image(section, paths, images),
+        ),
     )
+
+
+def _without_image(section: SweepOptions, paths: list[Path], images: ImageSeries) -> list[str]:
+    """Say which frames of the geometry have no image, where the user did not choose frames.
+
+    Gaps between images are told by the series; what is lost at its ends the geometry knows.
+    """
+    if section.frames is not None or section.phi is not None:
+        return []
+    try:
+        described = read_geometry(paths, experiment=section.experiment).scan.frames
+    except UserError:
+        return []  # it names no frames of its own
+    present = {*(int(f) for f in images.frames), *images.missing, *section.exclude}
+    lost = sorted(int(f) for f in described if int(f) not in present)
+    if not lost:
+        return []
+    return [
+        f"{len(lost)} of the {len(described)} frames that the geometry {section.geometry} "
+        f"describes ({lost[0]} to {lost[-1]}) have no image in {section.images}"
+    ]
 
 
 def _check_shape(section: SweepOptions, sweep: Sweep, images: ImageSeries) -> None:
@@ -148,8 +221,8 @@ def _exposure(
     if of_images is not None:
         if of_geometry is not None and np.any(np.abs(of_geometry / of_images - 1) > 0.01):
             notes.append(
-                f"exposure: the images of '{section.name}' say {of_images[0]:g} s, the geometry "
-                f"{of_geometry[0]:g} s; the images are believed"
+                f"exposure: the images of '{section.name}' say {of_images[0]:g} s, the "
+                f"geometry {of_geometry[0]:g} s; the images are believed"
             )
         return of_images, notes
     if of_geometry is not None:
@@ -172,39 +245,6 @@ def _ceiling(options: DiffuseOptions, sweep: Sweep, images: ImageSeries) -> int:
     elif sweep.trusted_range is not None:
         limits.append(sweep.trusted_range[1])
     return min(limits)
-
-
-def _background(
-    section: SweepOptions, base: Path, images: ImageSeries, ceiling: int
-) -> BackgroundSource | None:
-    if section.background is None:
-        return None
-    series = open_images(section.background, base)
-    if series.shape != images.shape:
-        raise UserError(
-            f"subtract the background of the sweep '{section.name}'",
-            f"{series.source(0)} has {series.shape[1]} × {series.shape[0]} pixels, the images "
-            f"have {images.shape[1]} × {images.shape[0]}",
-            "Give background images of the same detector.",
-        )
-    exposure = series.metadata.exposure
-    if section.background_exposure is not None:
-        exposure = np.full(len(series), section.background_exposure)
-    if exposure is None:
-        raise UserError(
-            f"subtract the background of the sweep '{section.name}'",
-            f"{series.source(0)} does not say how long it was exposed",
-            "Give background_exposure = SECONDS in its [[sweep]] section.",
-        )
-    metadata = series.metadata
-    return BackgroundSource(
-        series.read,
-        metadata.phi,
-        metadata.width,
-        exposure * section.background_transmission,
-        series.markers,
-        ceiling,
-    )
 
 
 def cell_of(wedge: Wedge) -> tuple[FloatArray, float]:

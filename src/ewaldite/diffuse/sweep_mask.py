@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ewaldite.diffuse.mask import (
@@ -18,6 +19,8 @@ from ewaldite.diffuse.sweep_input import SweepInput
 from ewaldite.errors import UserError
 from ewaldite.io.mask_file import read_mask_file
 from ewaldite.model.pixel_mask import PixelMask
+
+_NUMBER = re.compile(r" \d+$")
 
 
 def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelMask:
@@ -49,13 +52,14 @@ def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelM
     minimum = section.minimum
     if minimum is None and sweep.trusted_range is not None:
         minimum = max(sweep.trusted_range[0], 0)
-    first = entry.images.read(0)
+    first = entry.sample(0)
     mask = mask.with_reason(
         "no count in the first frame", no_count(first, entry.images.markers, minimum)
     )
     mask = mask.with_reason("outside panels", outside_panels(sweep.wedges[0].panels, shape))
     for region in (*(sweep.untrusted if section.untrusted else ()), *regions_of(section)):
-        mask = mask.with_reason(region.name, region_mask(region, shape))
+        # Regions of one kind are counted together
+        mask = mask.with_reason(_NUMBER.sub("s", region.name), region_mask(region, shape))
     if section.virtual_pixels is True or (
         section.virtual_pixels == "auto" and _detector_is_pilatus(entry)
     ):

@@ -169,6 +169,7 @@ def trace_wedge(
     changes = (np.empty((frames, 1024), np.int32), np.empty((frames, 1024), np.int32))
     changed = np.zeros(frames, dtype=np.int64)
     stacked = stacked_matrices(matrices)
+    seen, total = 0, int(np.count_nonzero(good))
     for pixel, band in features.bands(good, _BAND_PIXELS):
         voxels, rows, changes = walk.walk_band(
             band,
@@ -185,8 +186,29 @@ def trace_wedge(
             changes,
             changed,
         )
+        seen += int(np.count_nonzero(pixel >= 0))
+        changes = _with_room(changes, changed, total / max(seen, 1))
     keys, sums = voxels[2][:rows].copy(), voxels[3][:rows].copy()
     return Trace(keys, sums, start_row, *changes, changed, stacked)
+
+
+def _with_room(
+    changes: walk.Changes, changed: NDArray[np.int64], factor: float
+) -> walk.Changes:
+    """Changes with room for as many more as the pixels so far let expect.
+
+    The kernel can grow them too, but each time it copies them; room that is not used costs no
+    memory, for its pages are never touched.
+    """
+    wanted = int(1.1 * factor * changed.max(initial=0)) + 1024
+    n = changes[0].shape[1]
+    if wanted <= n:
+        return changes
+    wider = tuple(np.empty((changed.size, wanted), dtype=np.int32) for _ in changes)
+    for frame, used in enumerate(changed):
+        for old, new in zip(changes, wider, strict=True):
+            new[frame, :used] = old[frame, :used]
+    return wider[0], wider[1]
 
 
 def stacked_matrices(matrices: FloatArray) -> FloatArray:

@@ -39,10 +39,17 @@ def read_mask_file(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     if path.suffix == ".npy":
         try:
             values = np.load(path, allow_pickle=False)
-        except (ValueError, OSError) as error:
-            raise UserError(asked, str(error), "Save it with numpy.save.") from error
+        except (ValueError, OSError, EOFError) as error:
+            raise UserError(
+                asked, "numpy cannot read it as an array of numbers", "Save it with numpy.save."
+            ) from error
     elif h5py.is_hdf5(path):
-        values = _from_hdf5(path, asked)
+        try:
+            values = _from_hdf5(path, asked)
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                asked, f"HDF5 cannot read it ({error})", "Copy the file again."
+            ) from error
     else:
         values = _from_image(path, asked)
     if values.shape != shape:
@@ -69,7 +76,7 @@ def _from_hdf5(path: Path, asked: str) -> NDArray[Any]:
         if len(chosen) != 1:
             raise UserError(
                 asked,
-                f"it holds {len(found)} two-dimensional datasets ({', '.join(found) or 'none'})",
+                f"two-dimensional datasets in it: {', '.join(found) or 'none'}",
                 "Keep one, or name one 'mask'.",
             )
         return np.asarray(file[chosen[0]][()])

@@ -55,7 +55,7 @@ def _table(table: Mapping[str, Any], prefix: str) -> list[str]:
             for item in value:
                 below += ["", f"[[{name}]]", *_table(item, name)]
         elif value is not None:
-            lines.append(f"{key} = {_value(value)}")
+            lines.append(f"{key} = {toml_value(value)}")
     return lines + below
 
 
@@ -65,11 +65,12 @@ def _is_tables(value: Any) -> bool:
     )
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Write a plain value: text, number, boolean, or a list of such."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)

@@ -66,10 +66,10 @@ def select_frames(
         raise UserError(asked, f"no frame is left; {span}", "Change 'frames' or 'exclude'.")
     absent = tuple(n for n in range(low, high + 1) if n not in present and n not in unwanted)
     if absent and missing == "error":
-        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        more = f" and {len(absent) - 1} more are" if len(absent) > 1 else " is"
         raise UserError(
             asked,
-            f"{name(absent[0])} (frame {absent[0]}){more} is missing; {span}",
+            f"{name(absent[0])} (frame {absent[0]}){more} missing; {span}",
             "Restore it, name the range with 'frames', leave it out with 'exclude', or choose "
             'missing = "skip".',
         )

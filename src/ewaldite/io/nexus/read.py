@@ -158,7 +158,8 @@ def open_result(path: PathLike) -> Iterator[h5py.Group]:
     """
     name = os.fspath(path)
     if not Path(path).is_file():
-        raise _unreadable(name, "there is no such file", "See whether its name is right.")
+        found = "it is a folder" if Path(path).is_dir() else "there is no such file"
+        raise _unreadable(name, found, "See whether its name is right.")
     try:
         with h5py.File(path, "r") as file:
             _check_format(name, file)

@@ -1,0 +1,168 @@
+"""Pages that are made from the program itself, so that they cannot drift from it.
+
+``{options} NAME`` lists the options of a section of the configuration, from its pydantic model;
+``{commands} WORDS`` prints the help of a command, from the command line itself.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from docutils import nodes
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from ewaldite.cli.app import app
+from ewaldite.diffuse.options import DiffuseOptions
+
+WORDS = {
+    "str": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true, false",
+}
+
+
+def section_models() -> dict[str, type[BaseModel]]:
+    """Models of the sections, by name, in the order of the file."""
+    found = {}
+    for name, field in DiffuseOptions.model_fields.items():
+        kinds = [field.annotation, *get_args(field.annotation)]
+        found[name] = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
+    return found
+
+
+def type_text(annotation: Any) -> str:
+    """What may be written, in words."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_text(inner[0])
+    if origin is Literal:
+        return ", ".join(f'"{a}"' if isinstance(a, str) else str(a).lower() for a in inner)
+    if origin is list:
+        return f"list of {type_text(inner[0])}"
+    if origin is tuple:
+        return "[" + ", ".join(type_text(a) for a in inner) + "]"
+    if origin is None:
+        return "path" if issubclass(annotation, PurePath) else WORDS[annotation.__name__]
+    return " or ".join(dict.fromkeys(type_text(a) for a in inner if a is not type(None)))
+
+
+def limits(field: FieldInfo) -> str:
+    """Bounds of a number."""
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+    found = []
+    for rule in field.metadata:
+        found += [f"{s} {getattr(rule, n):g}" for n, s in signs.items() if hasattr(rule, n)]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def default_text(field: FieldInfo) -> str:
+    """Write the default as TOML does."""
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return "required"
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | PurePath):
+        return f'"{value}"'
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+class Options(SphinxDirective):
+    """The options of one section."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Make a definition list."""
+        model = section_models()[self.arguments[0]]
+        out = nodes.definition_list()
+        for name, field in model.model_fields.items():
+            term = nodes.term("", "", nodes.literal("", name))
+            said = field.description or MEANING[self.arguments[0], name]
+            kind = (
+                f"{type_text(field.annotation)}{limits(field)}; default: {default_text(field)}"
+            )
+            body = nodes.definition("", nodes.paragraph("", kind))
+            body += nodes.paragraph("", said)
+            out += nodes.definition_list_item("", term, body)
+        return [out]
+
+
+class Commands(SphinxDirective):
+    """The help of the command line."""
+
+    def run(self) -> list[nodes.Node]:
+        """Turn the Markdown that the command line makes of itself into nodes."""
+        text = app.generate_docs(output_format="markdown")
+        text = "## ewaldite diffuse" + text.split("## ewaldite diffuse", 1)[1]
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+#: What the models leave to the name of the option.
+MEANING = {
+    ("corrections", "solid_angle"): "divide by the solid angle of the pixel",
+    ("corrections", "polarization"): "correct for the polarization of the beam",
+    ("corrections", "efficiency"): "correct for photons that pass through the sensor",
+    ("corrections", "attenuation"): "correct for photons lost between sample and detector",
+    (
+        "corrections",
+        "parallax",
+    ): "place pixels where the ray enters the sensor: by the convention of "
+    "the geometry's origin, or by a named one",
+    ("corrections", "polarization_fraction"): "fraction polarized in the plane whose normal is "
+    "polarization_normal; 0.5 is unpolarized; wins over the files",
+    ("corrections", "polarization_normal"): "in the laboratory frame of XDS (beam along +z)",
+    (
+        "corrections",
+        "sensor_material",
+    ): "formula or name: Si, CdTe, GaAs, Ge; wins over the files",
+    ("corrections", "path"): "what fills the way from sample to detector",
+    ("corrections", "path_temperature"): "of the gas, with unit",
+    ("corrections", "path_pressure"): "of the gas, with unit",
+    ("scale", "subdivide"): "voxels a cell of the table of observations",
+    ("scale", "mode"): "where voxels lie: see the theory of grids",
+    ("map", "subdivide"): "voxels a cell of the merged table and the map",
+    ("map", "mode"): "where voxels lie: see the theory of grids",
+    (
+        "merge",
+        "estimator",
+    ): "ratio of sums, unbiased for few counts; or the mean of intensities "
+    "weighted with their inverse variances",
+    (
+        "merge",
+        "noise",
+    ): "error bars from counting statistics, or from the scatter of equivalents",
+    ("merge", "half_sets"): "which half sets CC1/2 compares",
+    ("merge", "seed"): "of the random half sets",
+}
+
+
+def escape_bars(
+    app_: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep the bars of |s| from being read as a substitution."""
+    formula = False
+    for i, line in enumerate(lines):
+        if line.strip():
+            formula = ".. math::" in line or (formula and line.startswith("    "))
+        if not formula:
+            parts = re.split(r"(``.*?``|:math:`.*?`)", line)
+            parts[::2] = [re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts[::2]]
+            lines[i] = "".join(parts)
+
+
+def setup(app_: Sphinx) -> dict[str, bool]:
+    """Register the directives."""
+    app_.add_directive("options", Options)
+    app_.add_directive("commands", Commands)
+    app_.connect("autodoc-process-docstring", escape_bars, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
