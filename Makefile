@@ -39,7 +39,7 @@ docs: $(VENV)/.for-work
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/.for-work
-	$(BIN)/python benchmarks/per_frame.py
+	$(BIN)/python benchmarks/diffuse_images.py
 
 lock: $(VENV)/.for-work
 	@{ echo '# Versions that the tests passed with: constraints for `make` and CI.'; \

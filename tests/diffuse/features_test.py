@@ -33,12 +33,7 @@ def test_single_pixels_are_as_in_the_bands() -> None:
     np.testing.assert_allclose(source.at(chosen), pairs.features[::7], rtol=2e-9)
     for pixel, band in source.bands(given.good, 10**6):
         here = np.isin(chosen, pixel)
-        rows = np.searchsorted(pixel, chosen[here]) if np.all(pixel >= 0) else None
-        rows = (
-            np.array([np.flatnonzero(pixel == p)[0] for p in chosen[here]])
-            if rows is None
-            else rows
-        )
+        rows = [int(np.flatnonzero(pixel == p)[0]) for p in chosen[here]]
         np.testing.assert_array_equal(source.at(chosen)[here], band[rows])
     assert source.at(np.empty(0, np.int64)).shape == (0, walk.FEATURES)
 

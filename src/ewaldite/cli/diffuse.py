@@ -42,8 +42,9 @@ def init(
     path = write_template(folder, found, output)
     console = Console()
     for line in found.lines():
-        console.print(line, markup=False, highlight=False)
-    console.print(f"Wrote {path}; read it, then: ewaldite diffuse run {path}", markup=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    done = f"Wrote {path}; read it, then: ewaldite diffuse run {shlex.quote(str(path))}"
+    console.print(done, markup=False, highlight=False, soft_wrap=True)
 
 
 @diffuse.command

@@ -17,7 +17,7 @@ _COLUMN = 36
 _WIDTH = 92
 
 #: What stands for a value of a type in a line that is to be filled in.
-_HINTS = {int: "number", float: "number", str: '"text"', bool: "true", Path: '"file"'}
+_HINTS = {int: "number", float: "number", str: "text", bool: "true", Path: "file"}
 
 
 def option_line(name: str, field: Any, value: object = None, note: str = "") -> list[str]:
@@ -44,7 +44,7 @@ def option_line(name: str, field: Any, value: object = None, note: str = "") -> 
     else:
         text = f"# {name} = {_default(field)}"
     about = note or _about(field)
-    line = f"{text:<{_COLUMN}}# {about}" if about else text
+    line = f"{text:<{_COLUMN - 2}}  # {about}" if about else text
     if len(line) <= _WIDTH:
         return [line]
     return [*(f"# {part}" for part in _wrapped(about)), text]
@@ -90,8 +90,12 @@ def other_sections(values: Mapping[str, Mapping[str, tuple[Any, str]]]) -> list[
 
 def sweep_lines(values: Mapping[str, tuple[Any, str]], comments: Sequence[str]) -> list[str]:
     """Write a sweep with comments above it."""
-    said = [f"# {part}" for comment in comments for part in _wrapped(comment)]
-    return ["", *said, *section_lines("[[sweep]]", SweepOptions, values)]
+    return ["", *comment_lines("", comments), *section_lines("[[sweep]]", SweepOptions, values)]
+
+
+def comment_lines(title: str, said: Sequence[str]) -> list[str]:
+    """Write sentences as comments of a readable width, each after a title."""
+    return [f"# {part}" for one in said for part in _wrapped(f"{title} {one}")]
 
 
 def _about(field: Any) -> str:
@@ -110,20 +114,20 @@ def _choices(annotation: Any) -> list[object]:
 def _default(field: Any) -> str:
     default = field.get_default(call_default_factory=True)
     if default is PydanticUndefined or default is None:
-        return f"<{_hint(field.annotation)}>"
+        hint = _hint(field.annotation)
+        return f"[<{hint}>]" if "," in hint else f"<{hint}>"
     return toml_value(default)
 
 
 def _hint(annotation: Any) -> str:
     if annotation in _HINTS:
         return _HINTS[annotation]
-    inner = [a for a in get_args(annotation) if a is not NoneType and a is not Ellipsis]
-    if get_origin(annotation) in (list, tuple):
-        hints = [_hint(a) for a in inner]
-        return (
-            f"[{', '.join(hints)}]" if get_origin(annotation) is tuple else f"[{hints[0]}, …]"
-        )
-    return _hint(inner[0]) if inner else "value"
+    inner = [_hint(a) for a in get_args(annotation) if a not in (NoneType, Ellipsis)]
+    if get_origin(annotation) is tuple:
+        return ", ".join(inner)
+    if get_origin(annotation) is list:
+        return f"{inner[0]}, …"
+    return inner[0] if inner else "value"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -92,7 +92,10 @@ class Context:
         """Space group: the option, else the geometry."""
         name, source = self.options.crystal.space_group, "[crystal] space_group"
         if name is None:
-            named = {e.sweep.space_group for e in self.entries if e.sweep.space_group}
+            cell = self.cells.mean(axis=0)
+            said = {e.sweep.space_group for e in self.entries if e.sweep.space_group}
+            # A number and a symbol may mean the same
+            named = {space_group(one, cell=cell).name for one in said}
             if len(named) != 1:
                 found = "no geometry says it" if not named else f"they say {sorted(named)}"
                 raise UserError("find the space group", found, "Give [crystal] space_group.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ewaldite.diffuse.config_template import other_sections, sweep_lines
+from ewaldite.crystal.symmetry import space_group
+from ewaldite.diffuse.config_template import comment_lines, other_sections, sweep_lines
 from ewaldite.diffuse.folder_scan import FoundSeries, files_below, image_series
 from ewaldite.diffuse.geometry_scan import FoundGeometry, geometries
 from ewaldite.diffuse.options import DiffuseOptions
@@ -20,6 +21,12 @@ from ewaldite.io.atomic import write_text
 CONFIG_NAME = "ewaldite.toml"
 
 Values = dict[str, tuple[Any, str]]
+
+_NO_SENSOR: Values = {
+    "efficiency": (None, "MISSING: no file names the sensor; give it below, or write false"),
+    "sensor_material": (None, "MISSING: Si, CdTe or GaAs"),
+    "sensor_thickness": (None, "MISSING: with unit, as in '1 mm'"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Found:
 
     def lines(self) -> list[str]:
         """Lines for the terminal."""
-        lines = [one.line(self.folder) for one in (*self.series, *self.geometries)]
+        lines = [one.line(self.folder) for one in self.series]
+        lines += [one.line(self.folder) for one in self.geometries]
         for sweep in self.sweeps:
             if sweep.geometry is None:
                 lines.append(f"sweep {sweep.name}: no geometry fits its images")
@@ -130,32 +138,44 @@ def template_text(found: Found, base: Path) -> str:
         "# Configuration of ewaldite, made by 'ewaldite diffuse init'.",
         "# Lines that begin with '#' are comments: most show an option with its default.",
         "# Paths refer to the folder of this file.",
+        *comment_lines("Not used:", found.problems),
     ]
-    lines += [f"# Not used: {' '.join(problem.split())}" for problem in found.problems]
     groups: dict[str, list[str]] = {}
-    crystal: list[str] = []
-    corrections: list[str] = []
+    sources: dict[str, list[str]] = {}
+    corrections: Values = {}
     for sweep in found.sweeps:
         values = _values(sweep, base)
-        comments = _comments(sweep, base)
+        comments = [f"Fits as well: geometry {_path(g.path, base)}" for g in sweep.others]
         entry, problem = _opened(values, base)
         if problem is not None:
             comments.append(f"PROBLEM: {problem}")
         if entry is not None:
             comments += [f"Note: {note}" for note in dict.fromkeys(entry.notes)]
-            corrections += [
-                f"{k} of {sweep.name}: {v}" for k, v in entry.resolved.sources.items()
-            ]
-            exposure = f"s a frame; the files say {entry.exposure[0]:g}"
-            values.setdefault("exposure", (None, exposure))
+            for what, source in entry.resolved.sources.items():
+                sources.setdefault(f"{what}: {source}", []).append(sweep.name)
+            values["exposure"] = (None, f"s a frame; the files say {entry.exposure[0]:g}")
+            if entry.resolved.sensor_mu is None:
+                corrections |= _NO_SENSOR
         if sweep.geometry is not None and sweep.geometry.sweep.space_group:
-            groups.setdefault(sweep.geometry.sweep.space_group, []).append(sweep.name)
+            groups.setdefault(_symbol(sweep.geometry.sweep.space_group), []).append(sweep.name)
         lines += sweep_lines(values, comments)
-    crystal = [f"{group} (of {', '.join(names)})" for group, names in groups.items()]
-    sections = other_sections({"crystal": {"space_group": _group(crystal)}})
+    group = {"space_group": _group(_of_sweeps(groups))}
+    sections = other_sections({"crystal": group, "corrections": corrections})
     at = sections.index("[corrections]")
-    sources = [f"# The files say: {line}" for line in corrections]
-    return "\n".join([*lines, *sections[:at], *sources, *sections[at:]]) + "\n"
+    said = comment_lines("As it stands:", _of_sweeps(sources))
+    return "\n".join([*lines, *sections[:at], *said, *sections[at:]]) + "\n"
+
+
+def _of_sweeps(said: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"{what} (sweep {', '.join(names)})" for what, names in said.items()]
+
+
+def _symbol(group: str) -> str:
+    """Symbol of a space group; what a file says where it is none."""
+    try:
+        return space_group(group).name
+    except UserError:
+        return group
 
 
 def _group(found: Sequence[str]) -> tuple[None, str]:
@@ -192,10 +212,6 @@ def _values(sweep: FoundSweep, base: Path) -> Values:
     return values
 
 
-def _comments(sweep: FoundSweep, base: Path) -> list[str]:
-    return [f"Another geometry of these images: {_path(g.path, base)}" for g in sweep.others]
-
-
 def _opened(values: Values, base: Path) -> tuple[SweepInput | None, str | None]:
     """Open a sweep as a run will, to say now what will be wrong then."""
     given = {name: value for name, (value, _) in values.items() if value is not None}
@@ -209,5 +225,5 @@ def _opened(values: Values, base: Path) -> tuple[SweepInput | None, str | None]:
 
 def _path(path: Path, base: Path) -> str:
     """Path as the configuration names it: relative where it lies below or beside."""
-    relative = os.path.relpath(path.resolve(), base.resolve())
-    return str(path.resolve()) if relative.startswith("../../") else relative
+    relative = os.path.relpath(path.absolute(), base.absolute())
+    return str(path.absolute()) if relative.startswith("../../") else relative
