@@ -42,9 +42,11 @@ def bragg_table(
         ``partial`` (fraction outside 0.95–1.05) and ``no count`` (overloaded or bad pixels in
         the spot).
     """
-    seen = excluded.select((excluded["pixels"] > 0.5) & (excluded["exposure"] > 0))
-    pixels, exposure = seen["pixels"], seen["exposure"]
+    seen = excluded.select((excluded["pixels"] > 0.5) | (excluded["rejected"] > 0.5))
     swept = seen["swept"] * cell_volume
+    # A spot of which nothing could be counted stays in the table, without an intensity
+    counted = (seen["pixels"] > 0.5) & (seen["exposure"] > 0)
+    pixels, exposure = (np.where(counted, seen[x], np.nan) for x in ("pixels", "exposure"))
     scale = swept / exposure
     intensity = (seen["counts"] - seen["background"]) * scale
     variance = (seen["counts"] + seen["background_variance"]) * scale**2

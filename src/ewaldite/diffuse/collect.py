@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.integrate import WedgeSums
+from ewaldite.diffuse.integrate import WedgeSums, variance_column
 from ewaldite.model.grid import Grid
 from ewaldite.model.sums import Sums, packed
 
@@ -21,8 +21,9 @@ class Collected:
     ----------
     included:
         Sums over what is no Bragg peak, with the columns of
-        :class:`~ewaldite.diffuse.integrate.WedgeSums` and ``volume``: the unmasked part of the
-        voxel in reciprocal cells.
+        :class:`~ewaldite.diffuse.integrate.WedgeSums`, ``background_variance`` on this grid,
+        and ``volume``: the unmasked part of the voxel in reciprocal cells. Where the filter cut
+        a voxel, the covariance of its two parts counts to one of them.
     excluded:
         The same over the masked filter voxels, with their volume.
     """
@@ -55,8 +56,15 @@ def collect(sums: WedgeSums, grid: Grid, masked: NDArray[np.int64]) -> Collected
     )
     voxel = partition.voxel(grid, sums.segments.index)
     removed = _masked_volume(sums, grid, masked)
-    included = Sums.grouped(voxel[~is_bragg], sums.segments.select(~is_bragg).columns)
-    excluded = Sums.grouped(voxel[is_bragg], sums.segments.select(is_bragg).columns)
+    variance = variance_column(partition.grids.index(grid))
+    columns = {
+        ("background_variance" if name == variance else name): column
+        for name, column in sums.segments.columns.items()
+        if name == variance or not name.startswith("background_variance")
+    }
+    segments = Sums(sums.segments.index, columns)
+    included = Sums.grouped(voxel[~is_bragg], segments.select(~is_bragg).columns)
+    excluded = Sums.grouped(voxel[is_bragg], segments.select(is_bragg).columns)
     whole = 1.0 / grid.voxels_per_cell
     gone_included, gone_excluded = (
         _looked_up(removed, table.index) for table in (included, excluded)

@@ -28,8 +28,6 @@ class Tally:
     ----------
     counts:
         Summed counts; dims (row of the trace), int64.
-    squares:
-        Summed squares of the counts; dims (row of the trace), int64.
     filter_index:
         Index of the filter voxels; dims (filter voxel, 3), int64.
     to_filter:
@@ -40,11 +38,10 @@ class Tally:
     overflow:
         Pairs above the histogram and their summed counts; dims (filter voxel, 2), int64.
     rejected:
-        Pairs that gave no count, ``pixel << 16 | frame``; dims (rejection), int64.
+        Pairs that gave no count, ``pixel << 17 | over << 16 | frame``; dims (rejection), int64.
     """
 
     counts: NDArray[np.int64]
-    squares: NDArray[np.int64]
     filter_index: NDArray[np.int64]
     to_filter: NDArray[np.int32]
     histogram: NDArray[np.uint32]
@@ -84,7 +81,7 @@ def count_frames(
     filter_index, to_filter = _filter_rows(trace, partition, filter_grid)
     histogram = np.zeros((filter_index.shape[0], bins), dtype=np.uint32)
     overflow = np.zeros((filter_index.shape[0], 2), dtype=np.int64)
-    counts = np.zeros((trace.keys.size, 2), dtype=np.int64)
+    counts = np.zeros(trace.keys.size, dtype=np.int64)
     one_to_one = bins > 0 and partition.is_trivial_for(filter_grid)
     row = trace.start_row.copy()
     rejected, rejections = np.empty(1024, dtype=np.int64), 0
@@ -101,9 +98,9 @@ def count_frames(
                 rejected, rejections,
             )  # fmt: skip
     if one_to_one:
-        counts = _moments(histogram, overflow)
+        counts = _summed(histogram) + overflow[:, 1]
     return Tally(
-        counts[:, 0], counts[:, 1], filter_index, to_filter, histogram, overflow,
+        counts, filter_index, to_filter, histogram, overflow,
         rejected[:rejections].copy(),
     )  # fmt: skip
 
@@ -119,14 +116,12 @@ def _filter_rows(
     return voxel[first], inverse.astype(np.int32)
 
 
-def _moments(histogram: NDArray[np.uint32], overflow: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sum of the counts and of their squares; the squares without the overflow."""
+def _summed(histogram: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Sum of the counts of each row; in blocks, as it takes a copy."""
     count = np.arange(histogram.shape[1], dtype=np.float64)
-    out = np.empty((histogram.shape[0], 2), dtype=np.int64)
+    out = np.empty(histogram.shape[0], dtype=np.int64)
     for start in range(0, histogram.shape[0], 65536):
-        block = histogram[start : start + 65536].astype(np.float64)
-        out[start : start + 65536] = np.stack([block @ count, block @ count**2], axis=1)
-    out[:, 0] += overflow[:, 1]
+        out[start : start + 65536] = histogram[start : start + 65536].astype(np.float64) @ count
     return out
 
 
@@ -146,30 +141,34 @@ def retract_rejected(
     trace:
         Its sums are changed.
     rejected:
-        ``pixel << 16 | frame``; dims (rejection), int64.
+        ``pixel << 17 | over << 16 | frame``; dims (rejection), int64.
     features, partition, clock, background:
         As the trace was made with.
 
     Returns
     -------
     :
-        Number of pairs taken back by row; dims (row), int64.
+        Number of pairs taken back, and of those whose count was too high, by row; dims (row,
+        2), int64.
     """
-    retracted = np.zeros(trace.keys.size, dtype=np.int64)
+    retracted = np.zeros((trace.keys.size, 2), dtype=np.int64)
     if rejected.size == 0:
         return retracted
     ordered = np.sort(rejected)
-    pixel, first = np.unique(ordered >> 16, return_index=True)
+    pixel, first = np.unique(ordered >> 17, return_index=True)
     walk.retract(
         features.at(pixel),
         background_of(background, pixel),
         np.append(first, ordered.size),
         ordered & 0xFFFF,
+        (ordered >> 16 & 1).astype(bool),
         trace.matrices,
         clock.cumulative,
         partition.parts,
         partition.segment,
         partition.segments,
+        partition.member,
+        partition.per_cell,
         trace.keys,
         trace.sums,
         retracted,

@@ -16,6 +16,25 @@ from ewaldite.model.experiment import FloatArray, Panel, Wedge
 
 
 @dataclass(frozen=True)
+class _Buffer:
+    """Arrays for a band of a panel; fresh memory for every band would cost more than
+    filling."""
+
+    features: FloatArray
+    s: FloatArray
+    total: FloatArray
+    swept: FloatArray
+
+    @classmethod
+    def of(cls, panel: Panel, rows: int) -> _Buffer:
+        """Make room for so many rows of a panel."""
+        n = rows * panel.shape[1]
+        features = np.ones((n, walk.FEATURES))
+        features[:, walk.IX] = np.tile(np.arange(panel.shape[1]) + panel.offset[1], rows)
+        return cls(features, np.empty((n, 3)), np.empty(n), np.empty(n))
+
+
+@dataclass(frozen=True)
 class FeatureSource:
     """Features of the pixels of all panels of a wedge, made band by band.
 
@@ -55,12 +74,14 @@ class FeatureSource:
         :
             Flat index in the image, -1 for pixels that take no part; dims (pixel), int64; and
             the features as :func:`ewaldite.kernels.walk.walk_band` wants them; dims (pixel, 8).
+            The arrays are used again for the next band.
         """
         for panel, table in zip(self.panels, self.tables, strict=True):
             rows = max(1, pixels // panel.shape[1])
+            buffer = _Buffer.of(panel, rows)
             for first in range(0, panel.shape[0], rows):
                 last = min(first + rows, panel.shape[0])
-                yield self._band(panel, table, good, first, last)
+                yield self._band(panel, table, good, first, last, buffer)
 
     def _band(
         self,
@@ -69,19 +90,20 @@ class FeatureSource:
         good: NDArray[np.bool_],
         first: int,
         last: int,
+        buffer: _Buffer,
     ) -> tuple[NDArray[np.int64], FloatArray]:
-        slow = np.arange(first, last)[:, None] + panel.offset[0]
-        fast = np.arange(panel.shape[1])[None, :] + panel.offset[1]
-        part = good[slow[0, 0] : slow[-1, 0] + 1, fast[0, 0] : fast[0, -1] + 1]
-        pixel = np.where(part, slow * self.image_shape[1] + fast, -1).reshape(-1)
-        features = np.ones((pixel.size, walk.FEATURES))
-        s, total, swept = table.band(first, last)
-        features[:, walk.SX : walk.SZ + 1] = s
-        features[:, walk.IX] = np.broadcast_to(fast, part.shape).reshape(-1)
-        features[:, walk.IY] = np.broadcast_to(slow, part.shape).reshape(-1)
-        features[:, walk.SWEPT] = swept
-        features[:, walk.CORRECTION] = total
-        return np.ascontiguousarray(pixel, dtype=np.int64), features
+        n = (last - first) * panel.shape[1]
+        slow = np.arange(first, last) + panel.offset[0]
+        fast = slice(panel.offset[1], panel.offset[1] + panel.shape[1])
+        features = buffer.features[:n]
+        table.fill(first, last, buffer.s, buffer.total, buffer.swept)
+        features[:, walk.SX : walk.SZ + 1] = buffer.s[:n]
+        features[:, walk.IY] = np.repeat(slow, panel.shape[1])
+        features[:, walk.SWEPT] = buffer.swept[:n]
+        features[:, walk.CORRECTION] = buffer.total[:n]
+        number = slow[:, None] * self.image_shape[1] + np.arange(fast.start, fast.stop)
+        part = good[slow[0] : slow[-1] + 1, fast]
+        return np.where(part, number, -1).reshape(-1), features
 
     def at(self, pixel: NDArray[np.int64]) -> FloatArray:
         """Features of some pixels.
@@ -103,9 +125,10 @@ class FeatureSource:
             row, column = slow - panel.offset[0], fast - panel.offset[1]
             here = (row >= 0) & (row < panel.shape[0])
             here &= (column >= 0) & (column < panel.shape[1])
+            buffer = _Buffer.of(panel, 1)
             for r in np.unique(row[here]):
                 chosen = np.flatnonzero(here & (row == r))
-                _, features = self._band(panel, table, everywhere, int(r), int(r) + 1)
+                _, features = self._band(panel, table, everywhere, int(r), int(r) + 1, buffer)
                 out[chosen] = features[column[chosen]]
         return out
 

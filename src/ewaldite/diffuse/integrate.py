@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ewaldite.diffuse.count import NO_CEILING, Tally, count_frames, retract_rejected
 from ewaldite.diffuse.features import FeatureSource
-from ewaldite.diffuse.trace import Clock, Trace, trace_wedge
+from ewaldite.diffuse.trace import Clock, Trace, Workspace, trace_wedge
 from ewaldite.kernels import walk
 from ewaldite.model.experiment import FloatArray
 from ewaldite.model.grid import Grid
@@ -25,7 +25,6 @@ _COLUMNS = {
     "pixels": walk.PIXELS,
     "exposure": walk.EXPOSURE,
     "background": walk.BACKGROUND,
-    "background_variance": walk.BACKGROUND_VARIANCE,
     "swept": walk.SWEPT,
     "sx": walk.SX,
     "sy": walk.SY,
@@ -49,8 +48,9 @@ class WedgeSums:
     filter_grid:
         Grid of the filter.
     segments:
-        Columns ``counts`` (photons), ``pixels``, ``exposure`` (mrad² s), ``background`` and
-        ``background_variance`` (counts expected), ``swept`` (1/Å³), and the sums over the
+        Columns ``counts`` (photons), ``pixels``, ``exposure`` (mrad² s), ``background`` (counts
+        expected) and, for each grid of the partition, its variance, which adds up within the
+        voxels of that grid only (:func:`variance_column`); ``swept`` (1/Å³); the sums over the
         (pixel, frame) pairs of ``sx``, ``sy``, ``sz`` (1/Å), ``ix``, ``iy`` (pixels), ``iz``
         (frames); and ``rejected``, the pairs without a count.
     masked:
@@ -102,6 +102,7 @@ def integrate_wedge(
     settings: CountSettings,
     outliers: Filter,
     rng: Callable[[int], np.random.Generator],
+    workspace: Workspace | None = None,
 ) -> WedgeSums:
     """Sum the images of a wedge into segments and find its Bragg peaks.
 
@@ -128,6 +129,8 @@ def integrate_wedge(
     rng:
         Generator for the draws of a frame, by position in the scan, if ``oversample`` is above
         1.
+    workspace:
+        Memory to use again.
 
     Returns
     -------
@@ -143,6 +146,7 @@ def integrate_wedge(
         partition=partition,
         clock=clock_of_parts,
         background=background,
+        workspace=workspace,
     )
     if parts > 1:
         frames = _parts_of_frames(frames, clock.position, parts, settings.ceiling, rng)
@@ -165,6 +169,11 @@ def integrate_wedge(
     return _assemble(trace, tally, retracted, partition, filter_grid, settings, outliers)
 
 
+def variance_column(which: int) -> str:
+    """Name of the column with the variance of the background on a grid of the partition."""
+    return f"background_variance {which}"
+
+
 def _assemble(
     trace: Trace,
     tally: Tally,
@@ -176,16 +185,20 @@ def _assemble(
 ) -> WedgeSums:
     size = tally.filter_index.shape[0]
     pixels = np.bincount(tally.to_filter, trace.sums[:, walk.PIXELS], minlength=size)
-    mask = outliers(tally, np.asarray(pixels, dtype=np.float64))
+    # What is too bright to be counted is a Bragg peak, whatever its flanks look like
+    over = np.bincount(tally.to_filter, retracted[:, 1], minlength=size) > 0
+    mask = outliers(tally, np.asarray(pixels, dtype=np.float64)) | over
     # What is left where every pair was taken back is rounding
     sums = np.where(trace.sums[:, [walk.PIXELS]] > 0.5, trace.sums, 0.0)
     columns: dict[str, NDArray[Any]] = {
         name: sums[:, column] / (settings.oversample if name in _BY_PAIR else 1)
         for name, column in _COLUMNS.items()
     }
+    for which in range(len(partition.grids)):
+        columns[variance_column(which)] = sums[:, walk.BACKGROUND_VARIANCE + which]
     columns["counts"] = (tally.counts - settings.pedestal * columns["pixels"]) / settings.gain
-    columns["rejected"] = retracted / settings.oversample
-    seen = (sums[:, walk.PIXELS] > 0.5) | (retracted > 0)
+    columns["rejected"] = retracted[:, 0] / settings.oversample
+    seen = (sums[:, walk.PIXELS] > 0.5) | (retracted[:, 0] > 0)
     segments = Sums.grouped(
         trace.index[seen], {name: column[seen] for name, column in columns.items()}
     )
@@ -193,7 +206,8 @@ def _assemble(
         "voxels": float(tally.filter_index.shape[0]),
         "voxels masked": float(np.count_nonzero(mask)),
         "pixels counted": float(trace.sums[:, walk.PIXELS].sum() / settings.oversample),
-        "pixels without a count": float(retracted.sum() / settings.oversample),
+        "pixels without a count": float(retracted[:, 0].sum() / settings.oversample),
+        "voxels overloaded": float(np.count_nonzero(over)),
         "counts": float(columns["counts"].sum()),
         "counts masked": float(columns["counts"][mask[tally.to_filter]].sum()),
     }

@@ -14,7 +14,7 @@ from ewaldite.run.plan import Need
 
 _SAMPLE = 4001
 # Rows of the trace: hash slots, key and sums, while they are grown; and what the filter keeps
-_ROW_BYTES = 2 * 12 + 3 * 8 * (walk.COLUMNS + 1) + 300
+_ROW_BYTES = 2 * 12 + 3 * 8 * (walk.COLUMNS + 5) + 300
 
 
 def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
@@ -43,9 +43,9 @@ def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
     for job in jobs:
         for wedge in _largest(job):
             changes, voxels = _changes_and_voxels(job, wedge)
-            # Buckets of changes are as wide as the widest and are doubled as they grow
+            # Buckets of changes are as wide as the widest
             rows = voxels * (_ROW_BYTES + 4 * job.bins)
-            shard = max(shard, int(pixels * changes * 8 * 3) + int(rows))
+            shard = max(shard, int(pixels * changes * 8 * 1.4) + int(rows))
     return Need(
         base=current_rss() + pixels * len(jobs),
         worker=pixels * (3 * itemsize + 2 * 4 + 2 + background),

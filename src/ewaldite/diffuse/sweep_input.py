@@ -20,6 +20,8 @@ from ewaldite.io.images import FrameError, ImageSeries, open_images
 from ewaldite.io.images.series import Image
 from ewaldite.model.experiment import FloatArray, Sweep, Wedge
 
+_LEAST_DISTANCE = 1e-3  # mm
+
 
 @dataclass(frozen=True)
 class SweepInput:
@@ -150,7 +152,7 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
         angles=section.phi,
         experiment=section.experiment,
     )
-    _check_shape(section, sweep, images)
+    _check_detector(section, sweep, images)
     sweep, resolved, notes = resolve_corrections(sweep, images.metadata, options.corrections)
     exposure, exposure_notes = _exposure(section, sweep, images)
     ceiling = _ceiling(options, sweep, images)
@@ -198,7 +200,14 @@ def _without_image(section: SweepOptions, paths: list[Path], images: ImageSeries
     ]
 
 
-def _check_shape(section: SweepOptions, sweep: Sweep, images: ImageSeries) -> None:
+def _check_detector(section: SweepOptions, sweep: Sweep, images: ImageSeries) -> None:
+    nearest = min(abs(p.distance) for wedge in sweep.wedges for p in wedge.panels)
+    if not nearest > _LEAST_DISTANCE:
+        raise UserError(
+            f"reduce the sweep '{section.name}'",
+            f"the geometry {section.geometry} has a detector at {nearest:g} mm from the sample",
+            "Mend the distance in the file, or refine the geometry again.",
+        )
     if sweep.image_shape != images.shape:
         raise UserError(
             f"reduce the sweep '{section.name}'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,8 @@ class Trace:
         Packed segment index of a row; dims (row), int64.
     sums:
         Sums over the (pixel, frame) pairs of a segment, columns as named in
-        :mod:`ewaldite.kernels.walk`; dims (row, column), float64.
+        :mod:`ewaldite.kernels.walk`, the last ones by grid of the partition; dims (row,
+        column), float64.
     start_row:
         Row of each pixel at the first frame, -1 for masked ones; dims (pixel), int32.
     change_pixel, change_row, changed:
@@ -90,6 +92,19 @@ class Trace:
         """Pixels that enter another segment with a frame, and its row; dims (change)."""
         n = self.changed[frame]
         return self.change_pixel[frame, :n], self.change_row[frame, :n]
+
+
+class Workspace(threading.local):
+    """Memory that each thread uses again for its next wedge: fresh pages are dear."""
+
+    changes: walk.Changes | None = None
+
+    def changes_of(self, frames: int) -> walk.Changes:
+        """Room for the changes of so many frames."""
+        kept = self.changes
+        if kept is None or kept[0].shape[0] < frames:
+            return np.empty((frames, 1024), np.int32), np.empty((frames, 1024), np.int32)
+        return kept[0][:frames], kept[1][:frames]
 
 
 def hkl_matrices(
@@ -129,6 +144,7 @@ def trace_wedge(
     partition: Partition,
     clock: Clock,
     background: FloatArray | None,
+    workspace: Workspace | None = None,
 ) -> Trace:
     """Trace all pixels of a wedge and sum their corrections with the multiplicity.
 
@@ -146,6 +162,8 @@ def trace_wedge(
         Exposures; one entry a frame.
     background:
         Summed background image; dims (slow, fast), counts; None without background.
+    workspace:
+        Memory to use again; then the trace holds until the next one with it.
 
     Returns
     -------
@@ -161,12 +179,14 @@ def trace_wedge(
     frames = matrices.shape[0]
     rows = 0
     start_row = np.full(good.size, -1, dtype=np.int32)
+    columns = walk.COLUMNS + len(partition.grids)
     voxels = (
         *new_slots(1 << 14),
         np.empty(1 << 12, np.int64),
-        np.zeros((1 << 12, walk.COLUMNS)),
+        np.zeros((1 << 12, columns)),
     )
-    changes = (np.empty((frames, 1024), np.int32), np.empty((frames, 1024), np.int32))
+    space = Workspace() if workspace is None else workspace
+    changes = space.changes_of(frames)
     changed = np.zeros(frames, dtype=np.int64)
     stacked = stacked_matrices(matrices)
     seen, total = 0, int(np.count_nonzero(good))
@@ -180,6 +200,8 @@ def trace_wedge(
             partition.parts,
             partition.segment,
             partition.segments,
+            partition.member,
+            partition.per_cell,
             voxels,
             rows,
             start_row,
@@ -188,6 +210,7 @@ def trace_wedge(
         )
         seen += int(np.count_nonzero(pixel >= 0))
         changes = _with_room(changes, changed, total / max(seen, 1))
+    space.changes = changes
     keys, sums = voxels[2][:rows].copy(), voxels[3][:rows].copy()
     return Trace(keys, sums, start_row, *changes, changed, stacked)
 

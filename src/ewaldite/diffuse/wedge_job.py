@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.integrate import CountSettings, WedgeSums, integrate_wedge
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.sweep_input import SweepInput, without_frames
-from ewaldite.diffuse.trace import Clock, hkl_matrices
+from ewaldite.diffuse.trace import Clock, Workspace, hkl_matrices
 from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError
 from ewaldite.model.experiment import FloatArray, Wedge
@@ -44,6 +44,8 @@ class WedgeJob:
         |a*|, |b*|, |c*|; dims (3), 1/Å.
     done:
         Called with the number of frames read, for the progress.
+    workspace:
+        Memory that each worker uses again.
     """
 
     entry: SweepInput
@@ -53,6 +55,7 @@ class WedgeJob:
     bins: int
     reciprocal_lengths: FloatArray
     done: Callable[[int], None]
+    workspace: Workspace = field(default_factory=Workspace)
 
     def reduce(self, wedge: Wedge) -> WedgeSums:
         """Reduce a wedge; unreadable frames are skipped and counted if the options say so.
@@ -109,6 +112,7 @@ class WedgeJob:
             ),
             outliers=self._outliers,
             rng=lambda at: np.random.default_rng([integrate.seed, entry.number, at]),
+            workspace=self.workspace,
         )
 
     def _frames(self, positions: NDArray[np.int64]) -> Iterator[NDArray[Any]]:

@@ -25,13 +25,15 @@ def enter_voxels(
 
 
 @numba.njit(nogil=True, cache=True)
-def _noted(rejected: NDArray[np.int64], n: int, pixel: int, frame: int) -> NDArray[np.int64]:
-    """Note a (pixel, frame) pair that was no measurement."""
-    if n == rejected.size:
+def _noted(
+    rejected: NDArray[np.int64], n: int, pixel: int, over: bool, frame: int
+) -> NDArray[np.int64]:
+    """Note a (pixel, frame) pair that was no measurement, and whether the count was too
+    high.""" if n == rejected.size:
         longer = np.empty(2 * rejected.size + 16, np.int64)
         longer[: rejected.size] = rejected
         rejected = longer
-    rejected[n] = (pixel << 16) | frame
+    rejected[n] = (pixel << 17) | (np.int64(over) << 16) | frame
     return rejected
 
 
@@ -63,8 +65,8 @@ def tally_histogram(
     overflow:
         Number of pixels above the histogram and their summed counts; dims (row, 2); added to.
     rejected, rejections:
-        (pixel, frame) pairs that were no measurement, as ``pixel << 16 | frame``, grown as
-        needed, and the number of pairs.
+        (pixel, frame) pairs that were no measurement, as ``pixel << 17 | over << 16 | frame``,
+        ``over`` where the count was too high; grown as needed, and the number of pairs.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def tally_histogram(
             flat[np.uint64(r) * bins + np.uint64(c)] += np.uint32(1)
         elif r >= 0:
             if c < 0 or c >= ceiling:
-                rejected = _noted(rejected, rejections, p, frame)
+                rejected = _noted(rejected, rejections, p, c >= ceiling, frame)
                 rejections += 1
             else:
                 overflow[r, 0] += 1
@@ -111,7 +113,7 @@ def tally_counts(
     image, row, frame, ceiling, rejected, rejections:
         The same.
     counts:
-        Summed counts and summed squares of the counts; dims (row, 2), int64; added to.
+        Summed counts; dims (row), int64; added to.
     to_filter:
         Row of the filter voxel that holds a voxel; dims (row), int32.
     histogram, overflow:
@@ -129,11 +131,10 @@ def tally_counts(
             continue
         c = np.int64(image[p])
         if c < 0 or c >= ceiling:
-            rejected = _noted(rejected, rejections, p, frame)
+            rejected = _noted(rejected, rejections, p, c >= ceiling, frame)
             rejections += 1
             continue
-        counts[r, 0] += c
-        counts[r, 1] += c * c
+        counts[r] += c
         if c < bins:
             histogram[to_filter[r], c] += np.uint32(1)
         elif bins > 0:

@@ -20,7 +20,8 @@ Changes = tuple[NDArray[np.int32], NDArray[np.int32]]
 PIXELS, SX, SY, SZ, IX, IY, SWEPT, CORRECTION = range(8)
 FRAME, EXPOSURE, BACKGROUND, BACKGROUND_VARIANCE = range(8, 12)
 FEATURES = 8
-COLUMNS = 12
+# The variance of the background is not a sum over segments: one column for each grid
+COLUMNS = 11
 
 _BASE = 131072.0
 _DIGIT = 131071
@@ -95,11 +96,35 @@ def _key(
 
 
 @numba.njit(nogil=True, cache=True)
-def _stay(rows: NDArray[np.int32], before: int, scale: NDArray[np.float64]) -> float:
-    """Background scale that a pixel gathered in the same row in earlier runs."""
+def _voxels(
+    code: float,
+    parts: int,
+    member: NDArray[np.int64],
+    n: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Packed index of the voxel of every grid that holds a part; written to ``out``."""
+    number = np.int64(code) + _BIAS
+    l = (number & _DIGIT) - _HALF - 1
+    k = ((number >> 17) & _DIGIT) - _HALF - 1
+    h = (number >> 34) - _HALF - 1
+    ch, ck, cl = h // parts, k // parts, l // parts
+    for g in range(n.shape[0]):
+        out[g] = pack(
+            ch * n[g, 0] + member[g, 0, h - ch * parts],
+            ck * n[g, 1] + member[g, 1, k - ck * parts],
+            cl * n[g, 2] + member[g, 2, l - cl * parts],
+        )
+
+
+@numba.njit(nogil=True, cache=True)
+def _earlier(
+    voxel: NDArray[np.int64], grid: int, run: int, scale: NDArray[np.float64]
+) -> float:
+    """Background scale that a pixel gathered in the same voxel of a grid in earlier runs."""
     total = 0.0
-    for i in range(before):
-        if rows[i] == rows[before]:
+    for i in range(run):
+        if voxel[i, grid] == voxel[run, grid]:
             total += scale[i]
     return total
 
@@ -114,6 +139,8 @@ def walk_band(
     parts: int,
     segment: NDArray[np.int32],
     segments: NDArray[np.int64],
+    member: NDArray[np.int64],
+    n: NDArray[np.int64],
     voxels: Voxels,
     rows: int,
     start_row: NDArray[np.int32],
@@ -144,6 +171,10 @@ def walk_band(
         Segment that a part belongs to; dims (3, parts).
     segments:
         Segments per cell; dims (3).
+    member, n:
+        For each grid the voxel that a part belongs to, dims (grid, 3, parts), and voxels per
+        cell, dims (grid, 3): a pixel that passes several segments of a voxel has there one
+        background count, whose multiplicities add up before they are squared.
     voxels, rows:
         Hash slots (key, row), packed segment index by row, sums by row (see the column names),
         and the number of rows in use; grown as needed.
@@ -163,6 +194,7 @@ def walk_band(
     recent_code = np.full(frames, np.inf)
     recent_row = np.empty(frames, np.int32)
     run_scale = np.zeros(frames)
+    run_voxel = np.empty((frames, n.shape[0]), np.int64)
     slots_key, slots_row, keys, sums = voxels
     change_pixel, change_row = changes
     for i in range(features.shape[0]):
@@ -192,6 +224,8 @@ def walk_band(
                     rows += 1
                 recent_code[run] = code
                 recent_row[run] = row
+                if background.size > 0:
+                    _voxels(code, parts, member, n, run_voxel[run])
             row = recent_row[run]
             m = float(after - frame)
             for j in range(FEATURES):
@@ -201,19 +235,20 @@ def walk_band(
             if background.size > 0:
                 scale = clock[1, after] - clock[1, frame]
                 run_scale[run] = scale
-                again = 2.0 * _stay(recent_row, run, run_scale)
                 sums[row, BACKGROUND] += scale * background[i]
-                sums[row, BACKGROUND_VARIANCE] += scale * (scale + again) * background[i]
+                for g in range(n.shape[0]):
+                    again = scale + 2.0 * _earlier(run_voxel, g, run, run_scale)
+                    sums[row, BACKGROUND_VARIANCE + g] += scale * again * background[i]
             if frame == 0:
                 start_row[p] = row
             elif row != recent_row[run - 1]:
-                n = changed[frame]
-                if n == change_pixel.shape[1]:
+                at = changed[frame]
+                if at == change_pixel.shape[1]:
                     change_pixel = _widened(change_pixel)
                     change_row = _widened(change_row)
-                change_pixel[frame, n] = p
-                change_row[frame, n] = row
-                changed[frame] = n + 1
+                change_pixel[frame, at] = p
+                change_row[frame, at] = row
+                changed[frame] = at + 1
             run += 1
             frame = after
     return (slots_key, slots_row, keys, sums), rows, (change_pixel, change_row)
@@ -225,11 +260,14 @@ def retract(
     background: NDArray[np.float64],
     first: NDArray[np.int64],
     frame: NDArray[np.int64],
+    over: NDArray[np.bool_],
     matrices: NDArray[np.float64],
     clock: NDArray[np.float64],
     parts: int,
     segment: NDArray[np.int32],
     segments: NDArray[np.int64],
+    member: NDArray[np.int64],
+    n: NDArray[np.int64],
     keys: NDArray[np.int64],
     sums: NDArray[np.float64],
     retracted: NDArray[np.int64],
@@ -238,19 +276,23 @@ def retract(
 
     Parameters
     ----------
-    features, background, matrices, clock, parts, segment, segments, keys, sums:
+    features, background, matrices, clock, parts, segment, segments, member, n, keys, sums:
         As in :func:`walk_band`, features and background for the pixels in question, keys and
         sums for the rows in use; sums are changed in place.
     first:
         First entry in ``frame`` of each pixel, and the end; dims (pixel + 1).
     frame:
         Frames without a count, by pixel; dims (rejection).
+    over:
+        Whether the count was too high; dims (rejection).
     retracted:
-        Number of (pixel, frame) pairs taken back by row; dims (row); added to.
+        Number of (pixel, frame) pairs taken back, and of those with too high a count, by row;
+        dims (row, 2); added to.
     """
     slots_key, slots_row = build(keys)
     codes = np.empty(matrices.shape[1])
     rows = np.empty(codes.size, np.int32)
+    voxel = np.empty((codes.size, n.shape[0]), np.int64)
     for i in range(features.shape[0]):
         _codes(features[i, SX], features[i, SY], features[i, SZ], matrices, float(parts), codes)
         left = np.diff(clock[1])
@@ -259,6 +301,7 @@ def retract(
                 rows[f] = rows[f - 1]
             else:
                 rows[f] = find(slots_key, slots_row, _key(codes[f], parts, segment, segments))
+            _voxels(codes[f], parts, member, n, voxel[f])
         for e in range(first[i], first[i + 1]):
             f = frame[e]
             row = rows[f]
@@ -266,12 +309,15 @@ def retract(
                 sums[row, j] -= features[i, j]
             sums[row, FRAME] -= clock[2, f + 1] - clock[2, f]
             sums[row, EXPOSURE] -= (clock[0, f + 1] - clock[0, f]) * features[i, CORRECTION]
-            retracted[row] += 1
+            retracted[row, 0] += 1
+            retracted[row, 1] += over[e]
             if background.size > 0:
-                stay = 0.0
-                for g in range(codes.size):
-                    if rows[g] == row:
-                        stay += left[g]
                 scale, left[f] = left[f], 0.0
                 sums[row, BACKGROUND] -= scale * background[i]
-                sums[row, BACKGROUND_VARIANCE] -= scale * (2.0 * stay - scale) * background[i]
+                for g in range(n.shape[0]):
+                    sums[row, BACKGROUND_VARIANCE + g] -= scale * scale * background[i]
+                    for other in range(codes.size):
+                        if voxel[other, g] == voxel[f, g]:
+                            # From where it is booked, so that an emptied row holds nothing
+                            cross = 2.0 * scale * left[other] * background[i]
+                            sums[rows[max(f, other)], BACKGROUND_VARIANCE + g] -= cross

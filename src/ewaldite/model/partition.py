@@ -60,6 +60,22 @@ class Partition:
         segments = np.array([w.size for w in width], dtype=np.int64)
         return cls(tuple(grids), parts, segment, segments, tuple(voxel), tuple(width))
 
+    @property
+    def member(self) -> NDArray[np.int64]:
+        """Voxel of every grid that a part of cell 0 belongs to; dims (grid, 3, parts),
+        int64.""" return np.array(
+            [
+                [self._voxel[axis][which][self.segment[axis]] for axis in range(3)]
+                for which in range(len(self.grids))
+            ],
+            dtype=np.int64,
+        )
+
+    @property
+    def per_cell(self) -> NDArray[np.int64]:
+        """Voxels per cell of every grid along every axis; dims (grid, 3), int64."""
+        return np.array([grid.n for grid in self.grids], dtype=np.int64)
+
     def split(self, index: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Cell and place in the cell of segments.
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ewaldite.errors import UserError
-from ewaldite.model.experiment import FloatArray
+from ewaldite.model.experiment import FloatArray, IntArray
 
+MOST_FRAMES = 10_000_000
 SINGULAR = 1e-3  # volume of the cell over the product of its edges
 
 
@@ -34,6 +35,24 @@ def read_text(path: Path) -> str:
             f"the file cannot be opened ({error.strerror})",
             "Check the name and the permission of the file.",
         ) from error
+
+
+def frame_range(first: int, last: int, name: str, path: Path) -> IntArray:
+    """Frame numbers from the first to the last; dims (frame), int64.
+
+    Raises
+    ------
+    UserError
+        If there is none, or more than any detector takes.
+    """
+    if not 0 < last - first + 1 <= MOST_FRAMES:
+        what = "leaves no frame" if last < first else "is more than any detector takes"
+        raise UserError(
+            asked(path),
+            f"{name} is {first} to {last}, which {what}",
+            "Mend the range in the file.",
+        )
+    return np.arange(first, last + 1, dtype=np.int64)
 
 
 def unit_vector(value: ArrayLike, name: str, path: Path) -> FloatArray:

@@ -57,8 +57,10 @@ class Experiment:
             If it is missing or of another size.
         """
         try:
-            values = np.asarray(model[key], dtype=np.float64)
-            return values.reshape(shape)
+            values = np.asarray(model[key], dtype=np.float64).reshape(shape)
+            if np.all(np.isfinite(values)):
+                return values
+            found = f"'{key}' holds a number that is not finite"
         except KeyError:
             found = f"'{key}' is missing"
         except (TypeError, ValueError):

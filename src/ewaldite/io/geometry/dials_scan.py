@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ewaldite.errors import UserError
-from ewaldite.io.geometry.checks import asked
+from ewaldite.io.geometry.checks import frame_range
 from ewaldite.io.geometry.dials_file import Experiment, Model
 from ewaldite.model.experiment import FloatArray, Scan
 
@@ -38,11 +37,7 @@ def scan_of(experiment: Experiment) -> tuple[Scan, list[str]]:
         index = (imageset.get("single_file_indices") or [0])[0]
         return Scan(np.array([int(index) + 1]), np.zeros(1), np.zeros(1)), []
     first, last = (round(float(x)) for x in experiment.numbers(model, "image_range", (2,)))
-    frames = np.arange(first, last + 1, dtype=np.int64)
-    if not frames.size:
-        raise UserError(
-            asked(experiment.path), f"image_range is {first} to {last}", "Mend the scan."
-        )
+    frames = frame_range(first, last, "image_range", experiment.path)
     start, width = _rotation(experiment, model, frames.size)
     exposure, notes = _exposure(experiment, model, frames.size)
     return Scan(frames, start + width / 2.0, np.full(frames.size, abs(width)), exposure), notes

@@ -162,12 +162,24 @@ def panels_of(
     orgx, orgy = _need(geometry.origin, "ORGX, ORGY", geometry)
     distance = _need(geometry.distance, "DETECTOR_DISTANCE", geometry)
     nx, ny = _need(geometry.shape, "NX, NY", geometry)
+    if not (qx > 0 and qy > 0 and nx > 0 and ny > 0):
+        raise UserError(
+            asked(geometry.path),
+            f"the detector has {nx} × {ny} pixels of {qx:g} × {qy:g} mm",
+            "Mend NX, NY, QX, QY in the file.",
+        )
     x_axis = _need(geometry.x_axis, "DIRECTION_OF_DETECTOR_X-AXIS", geometry)
     y_axis = _need(geometry.y_axis, "DIRECTION_OF_DETECTOR_Y-AXIS", geometry)
     detector = _frame(x_axis, y_axis, "detector", geometry.path)
     panels: list[Panel] = []
     for segment in geometry.segments or (Segment((1, nx, 1, ny)),):
         x1, x2, y1, y2 = segment.limits
+        if not (1 <= x1 <= x2 <= nx and 1 <= y1 <= y2 <= ny):
+            raise UserError(
+                asked(geometry.path),
+                f"a segment reaches from pixel {x1}, {y1} to {x2}, {y2} of {nx} × {ny}",
+                "Mend the segment in the file.",
+            )
         local = _frame(segment.x_axis, segment.y_axis, "segment", geometry.path)
         corner = local @ np.array(
             [

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ewaldite.errors import UserError
-from ewaldite.io.geometry.checks import asked, read_text
+from ewaldite.io.geometry.checks import asked, frame_range, read_text
 from ewaldite.io.geometry.xds_model import Numbers, Segment, XdsGeometry
 from ewaldite.model.experiment import IntArray, Region, Sensor
 
@@ -85,7 +85,7 @@ class XdsInput:
             values = tuple(float(word) for word in value.split()[:count])
         except ValueError:
             values = ()
-        if len(values) < count:
+        if len(values) < count or not np.all(np.isfinite(values)):
             raise UserError(
                 asked(self.path),
                 f"{name}= {value.strip()!r} should hold {count} number(s)",
@@ -186,7 +186,8 @@ def frames_of(inp: XdsInput) -> IntArray | None:
     data_range = inp.numbers("DATA_RANGE", 2)
     if data_range is None:
         return None
-    frames = np.arange(round(data_range[0]), round(data_range[1]) + 1, dtype=np.int64)
+    first_frame, last_frame = (round(x) for x in data_range)
+    frames = frame_range(first_frame, last_frame, "DATA_RANGE", inp.path)
     for first, last in inp.every("EXCLUDE_DATA_RANGE", 2):
         frames = frames[(frames < first) | (frames > last)]
     if not frames.size:

@@ -197,10 +197,10 @@ def _row(path: Path, lines: list[str], index: int, count: int) -> Numbers:
         values = tuple(float(word) for word in lines[index].split()[:count])
     except (IndexError, ValueError):
         values = ()
-    if len(values) < count:
+    if len(values) < count or not np.all(np.isfinite(values)):
         raise UserError(
             asked(path),
-            f"its line {index + 2} should hold {count} numbers; the file is cut short",
+            f"its line {index + 2} should hold {count} numbers: it is cut short or damaged",
             "Copy the file again, or let XDS write it again.",
         )
     return values
