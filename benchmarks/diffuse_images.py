@@ -3,8 +3,8 @@
     python benchmarks/diffuse_images.py --frames 40 --repeats 5
 
 Simulates a few Pilatus 6M frames of triclinic lysozyme, spreads them over a series, and runs in
-processes of their own: reading alone (fabio), all that the chain does with images on one thread and on
-two. Prints CPU seconds a frame, ratios, wall times and peak memory, with median and range.
+processes of their own: reading alone (fabio), all that the chain does with images on one
+thread and on two. Prints CPU seconds a frame, ratios, and peak memory, with median and range.
 """
 
 from __future__ import annotations
@@ -143,9 +143,8 @@ def main() -> None:
         "peak GB, one thread": [one["peak"] / 1024 for _, one, _ in pairs],
         "peak GB, two threads": [two["peak"] / 1024 for _, _, two in pairs],
     }
-    print(
-        f"{frames} frames, {arguments.repeats} repeats, {platform.processor() or platform.machine()}"
-    )
+    machine = platform.processor() or platform.machine()
+    print(f"{frames} frames, {arguments.repeats} repeats, {machine}")
     for name, values in lines.items():
         print(f"{name:<26} {spread(values)}")
     stored = folder.parent / f"images_{frames}_{int(time.time())}.json"

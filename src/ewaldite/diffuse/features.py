@@ -17,8 +17,7 @@ from ewaldite.model.experiment import FloatArray, Panel, Wedge
 
 @dataclass(frozen=True)
 class _Buffer:
-    """Arrays for a band of a panel; fresh memory for every band would cost more than
-    filling."""
+    """Arrays for a band of a panel; fresh memory for every band is dearer than filling it."""
 
     features: FloatArray
     s: FloatArray

@@ -14,6 +14,7 @@ from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.options import DiffuseOptions, SweepOptions
 from ewaldite.diffuse.resolve import Resolved, resolve_corrections
 from ewaldite.diffuse.sweep_background import open_background
+from ewaldite.diffuse.sweep_exposure import frame_exposure
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry
 from ewaldite.io.images import FrameError, ImageSeries, open_images
@@ -139,7 +140,7 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
     UserError
         If a file is missing or unreadable, or parts do not belong together.
     """
-    section = options.sweep[number]
+    section, skip = options.sweep[number], options.integrate.missing == "skip"
     images = open_images(
         section.images, base, section.frames, section.exclude, options.integrate.missing
     )
@@ -154,7 +155,7 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
     )
     _check_detector(section, sweep, images)
     sweep, resolved, notes = resolve_corrections(sweep, images.metadata, options.corrections)
-    exposure, exposure_notes = _exposure(section, sweep, images)
+    exposure, exposure_notes = frame_exposure(section, sweep, images, skip=skip)
     ceiling = _ceiling(options, sweep, images)
     background, background_digest = open_background(section, base, images, ceiling)
     return SweepInput(
@@ -167,7 +168,7 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
         background_digest=background_digest,
         resolved=resolved,
         ceiling=ceiling,
-        skip=options.integrate.missing == "skip",
+        skip=skip,
         notes=(
             *sweep.notes,
             *images.notes,
@@ -216,32 +217,6 @@ def _check_detector(section: SweepOptions, sweep: Sweep, images: ImageSeries) ->
             f"{images.shape[0]}",
             "Give the geometry that was refined with these images.",
         )
-
-
-def _exposure(
-    section: SweepOptions, sweep: Sweep, images: ImageSeries
-) -> tuple[FloatArray, list[str]]:
-    """Exposure of every frame: the option, the images, the geometry, in this order."""
-    count = len(sweep.scan)
-    if section.exposure is not None:
-        return np.full(count, section.exposure), []
-    of_images, of_geometry = images.metadata.exposure, sweep.scan.exposure
-    notes = []
-    if of_images is not None:
-        if of_geometry is not None and np.any(np.abs(of_geometry / of_images - 1) > 0.01):
-            notes.append(
-                f"exposure: the images of '{section.name}' say {of_images[0]:g} s, the "
-                f"geometry {of_geometry[0]:g} s; the images are believed"
-            )
-        return of_images, notes
-    if of_geometry is not None:
-        notes.append(f"exposure of '{section.name}' from its geometry: {of_geometry[0]:g} s")
-        return of_geometry, notes
-    raise UserError(
-        f"reduce the sweep '{section.name}'",
-        f"neither {images.source(0)} nor {section.geometry} says how long a frame was exposed",
-        "Give exposure = SECONDS in its [[sweep]] section.",
-    )
 
 
 def _ceiling(options: DiffuseOptions, sweep: Sweep, images: ImageSeries) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 
 @numba.njit(nogil=True, cache=True)
 def largest_block_median(
-    images: NDArray[Any], good: NDArray[np.bool_], block: int, top: int
+    images: NDArray[np.int32], good: NDArray[np.bool_], block: int, top: int
 ) -> float:
     """Largest of the medians of square blocks of pixels, of all images together.
 
@@ -42,7 +40,7 @@ def largest_block_median(
                 for i in range(row, row + block):
                     for j in range(column, column + block):
                         if good[i, j] and images[f, i, j] >= 0:
-                            number[min(np.int64(images[f, i, j]), top)] += 1
+                            number[min(int(np.int64(images[f, i, j])), top)] += 1
                             n += 1
             if n == 0 or 4 * n < images.shape[0] * block * block:
                 continue

@@ -26,10 +26,10 @@ def enter_voxels(
 
 @numba.njit(nogil=True, cache=True)
 def _noted(
-    rejected: NDArray[np.int64], n: int, pixel: int, over: bool, frame: int
+    rejected: NDArray[np.int64], n: int, pixel: int, over: bool | np.bool_, frame: int
 ) -> NDArray[np.int64]:
-    """Note a (pixel, frame) pair that was no measurement, and whether the count was too
-    high.""" if n == rejected.size:
+    """Note a pair that was no measurement, and whether its count was too high."""
+    if n == rejected.size:
         longer = np.empty(2 * rejected.size + 16, np.int64)
         longer[: rejected.size] = rejected
         rejected = longer

@@ -62,8 +62,8 @@ class Partition:
 
     @property
     def member(self) -> NDArray[np.int64]:
-        """Voxel of every grid that a part of cell 0 belongs to; dims (grid, 3, parts),
-        int64.""" return np.array(
+        """Voxel of every grid by part of cell 0; dims (grid, 3, parts), int64."""
+        return np.array(
             [
                 [self._voxel[axis][which][self.segment[axis]] for axis in range(3)]
                 for which in range(len(self.grids))

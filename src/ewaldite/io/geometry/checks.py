@@ -113,7 +113,8 @@ def check_axes(axes: ArrayLike, path: Path) -> FloatArray:
     columns = np.asarray(axes, dtype=np.float64)
     finite = np.where(np.isfinite(columns), columns, 0.0)
     edges = np.prod(np.linalg.norm(finite, axis=-2), axis=-1)
-    relative = np.linalg.det(finite) / np.where(edges > 0.0, edges, 1.0)
+    triple = np.sum(finite[..., 0] * np.cross(finite[..., 1], finite[..., 2]), axis=-1)
+    relative = triple / np.where(edges > 0.0, edges, 1.0)
     if not (np.isfinite(columns).all() and np.all(np.abs(relative) > SINGULAR)):
         raise UserError(
             asked(path),
