@@ -87,12 +87,13 @@ class Options(SphinxDirective):
         out = nodes.definition_list()
         for name, field in model.model_fields.items():
             term = nodes.term("", "", nodes.literal("", name))
-            said = field.description or MEANING[self.arguments[0], name]
+            if not field.description:
+                raise self.error(f"the option {self.arguments[0]}.{name} has no description")
             kind = (
                 f"{type_text(field.annotation)}{limits(field)}; default: {default_text(field)}"
             )
             body = nodes.definition("", nodes.paragraph("", kind))
-            body += nodes.paragraph("", said)
+            body += nodes.paragraph("", field.description)
             out += nodes.definition_list_item("", term, body)
         return [out]
 
@@ -105,45 +106,6 @@ class Commands(SphinxDirective):
         text = app.generate_docs(output_format="markdown")
         text = "## ewaldite diffuse" + text.split("## ewaldite diffuse", 1)[1]
         return self.parse_text_to_nodes(text, allow_section_headings=True)
-
-
-#: What the models leave to the name of the option.
-MEANING = {
-    ("corrections", "solid_angle"): "divide by the solid angle of the pixel",
-    ("corrections", "polarization"): "correct for the polarization of the beam",
-    ("corrections", "efficiency"): "correct for photons that pass through the sensor",
-    ("corrections", "attenuation"): "correct for photons lost between sample and detector",
-    (
-        "corrections",
-        "parallax",
-    ): "place pixels where the ray enters the sensor: by the convention of "
-    "the geometry's origin, or by a named one",
-    ("corrections", "polarization_fraction"): "fraction polarized in the plane whose normal is "
-    "polarization_normal; 0.5 is unpolarized; wins over the files",
-    ("corrections", "polarization_normal"): "in the laboratory frame of XDS (beam along +z)",
-    (
-        "corrections",
-        "sensor_material",
-    ): "formula or name: Si, CdTe, GaAs, Ge; wins over the files",
-    ("corrections", "path"): "what fills the way from sample to detector",
-    ("corrections", "path_temperature"): "of the gas, with unit",
-    ("corrections", "path_pressure"): "of the gas, with unit",
-    ("scale", "subdivide"): "voxels a cell of the table of observations",
-    ("scale", "mode"): "where voxels lie: see the theory of grids",
-    ("map", "subdivide"): "voxels a cell of the merged table and the map",
-    ("map", "mode"): "where voxels lie: see the theory of grids",
-    (
-        "merge",
-        "estimator",
-    ): "ratio of sums, unbiased for few counts; or the mean of intensities "
-    "weighted with their inverse variances",
-    (
-        "merge",
-        "noise",
-    ): "error bars from counting statistics, or from the scatter of equivalents",
-    ("merge", "half_sets"): "which half sets CC1/2 compares",
-    ("merge", "seed"): "of the random half sets",
-}
 
 
 def escape_bars(

@@ -94,6 +94,67 @@ def test_reflections_with_overloaded_pixels_are_flagged() -> None:
     assert table.masks["no count"].values.sum() == 2
 
 
+def silent(
+    columns: dict[str, np.ndarray], rows: list[int], rejected: float
+) -> dict[str, np.ndarray]:
+    """Columns in which nothing of some rows could be counted."""
+    volume = columns["volume"]
+    out = {name: column.astype(np.float64).copy() for name, column in columns.items()}
+    for column in out.values():
+        column[rows] = 0.0
+    return out | {"volume": volume, "rejected": np.where(np.isin(range(7), rows), rejected, 0)}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_spot_of_which_nothing_could_be_counted_stays_without_an_intensity() -> None:
+    expected = oracle("export")["export_cases"][0]
+    index, columns = wedge_columns("Excl", expected["gridVolumeExcl"])
+    _, others = wedge_columns("", expected["gridVolume"])
+    volume = oracle("export")["inputs"]["Vc"]
+    full = bragg_table(
+        Sums.grouped(index, columns), Sums.grouped(index, others),
+        cell_volume=volume, wedge=2, sweep=3,
+    )  # fmt: skip
+    rows = np.flatnonzero(columns["pixels"] > 0)[[1, 3]].tolist()
+    table = bragg_table(
+        Sums.grouped(index, silent(columns, rows, 12.0)), Sums.grouped(index, others),
+        cell_volume=volume, wedge=2, sweep=3,
+    )  # fmt: skip
+    hkl = np.stack([table.coords[x].values for x in "hkl"], axis=1)
+    before = np.stack([full.coords[x].values for x in "hkl"], axis=1)
+    np.testing.assert_array_equal(hkl, before)
+    gone = np.array([any((i == index[r]).all() for r in rows) for i in hkl])
+    assert gone.sum() == 2
+    for values in (table.values, table.variances, table.coords["pixels"].values,
+                   table.coords["exposure"].values, table.coords["iz"].values):  # fmt: skip
+        np.testing.assert_array_equal(np.isnan(values), gone)
+    np.testing.assert_array_equal(table.masks["no count"].values, gone)
+    assert table.masks["partial"].values[gone].all()
+    np.testing.assert_array_equal(table.coords["counts"].values[gone], 0.0)
+    # nothing happens to the others
+    np.testing.assert_array_equal(table.values[~gone], full.values[~gone])
+    np.testing.assert_array_equal(table.variances[~gone], full.variances[~gone])
+
+
+@pytest.mark.filterwarnings("error")
+def test_all_spots_silent_or_never_looked_at() -> None:
+    index, columns = wedge_columns("Excl", np.ones(7))
+    every = list(range(7))
+    made = silent(columns, every, 1.0)
+    table = bragg_table(
+        Sums.grouped(index, made), Sums.grouped(index, made), cell_volume=1.0, wedge=0, sweep=0
+    )
+    assert table.sizes == {"voxel": 7}
+    assert np.isnan(table.values).all()
+    assert table.masks["no count"].values.all()
+    # without a pair that was rejected there was no spot to look at
+    made = silent(columns, every, 0.0)
+    table = bragg_table(
+        Sums.grouped(index, made), Sums.grouped(index, made), cell_volume=1.0, wedge=0, sweep=0
+    )
+    assert table.sizes == {"voxel": 0}
+
+
 def test_units_and_numbers() -> None:
     table, rows = tables(True)
     assert table.unit == sc.Unit("counts/mrad**2/s")

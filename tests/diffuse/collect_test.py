@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuse.integrate_test import bright, integrated, strewn
+from diffuse.integrate_test import bright, integrated, strewn, valid_values
 from diffuse.setups import images, oracle, pairs_of, setup
 from ewaldite.diffuse.collect import collect, masked_with_neighbours
-from ewaldite.diffuse.integrate import CountSettings, WedgeSums
+from ewaldite.diffuse.integrate import CountSettings, WedgeSums, variance_column
 from ewaldite.kernels import walk
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
@@ -44,13 +44,20 @@ def test_included_and_excluded_are_all(grid: Grid) -> None:
         given, strewn(images(given)), CountSettings(bins=8, ceiling=50_000), bright, partition
     )
     collected = collect(sums, grid, sums.masked)
-    for name, column in sums.segments.columns.items():
+    # of the variances that on this grid, under a name of its own
+    others = {variance_column(which) for which in range(len(GRIDS))}
+    own = variance_column(GRIDS.index(grid))
+    columns = {n: c for n, c in sums.segments.columns.items() if n not in others}
+    columns["background_variance"] = sums.segments[own]
+    for table in (collected.included, collected.excluded):
+        assert set(table.columns) == set(columns) | {"volume"}
+    for name, column in columns.items():
         parts = [t.columns[name].sum() for t in (collected.included, collected.excluded)]
         assert sum(parts) == pytest.approx(column.sum(), rel=1e-10), name
     assert 0 < collected.excluded["counts"].sum() < collected.included["counts"].sum()
     # counts of the excluded filter voxels are in the excluded table
-    own = partition.voxel(FILTER, sums.segments.index)
-    bragg = np.isin(packed(own), packed(sums.masked))
+    held = partition.voxel(FILTER, sums.segments.index)
+    bragg = np.isin(packed(held), packed(sums.masked))
     assert collected.excluded["pixels"].sum() == sums.segments["pixels"][bragg].sum()
     voxel = packed(partition.voxel(grid, sums.segments.index[bragg]))
     np.testing.assert_array_equal(packed(collected.excluded.index), np.unique(voxel))
@@ -207,19 +214,38 @@ def test_masks_are_joined_with_both_neighbours() -> None:
     assert before != behind
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the background of a pixel that passes several segments of a voxel is one number: "
-    "its multiplicities must be added before they are squared",
-)
 def test_background_variance_is_that_of_the_whole_voxel() -> None:
     given, partition = setup(), Partition.of(*GRIDS)
     sums = integrated(given, images(given), partition=partition)
     for grid in GRIDS:
         included = collect(sums, grid, sums.masked).included
-        _, expected = pairs_of(given).sums((grid,))
+        index, expected = pairs_of(given).variance(grid)
+        np.testing.assert_array_equal(included.index, index)
+        np.testing.assert_allclose(included["background_variance"], expected, rtol=1e-10)
+
+
+def test_background_variance_of_what_was_counted() -> None:
+    given, partition = setup(), Partition.of(*GRIDS)
+    frames = strewn(images(given))
+    sums = integrated(given, frames, CountSettings(bins=8, ceiling=50_000), bright, partition)
+    valid = valid_values(given, frames, 50_000)
+    for grid in GRIDS:
+        both = collect(sums, grid, sums.masked)
+        together = both.included.add(both.excluded)
+        together = together.select(together["pixels"] > 0.5)
+        index, expected = pairs_of(given).variance(grid, valid)
+        np.testing.assert_array_equal(together.index, index)
         np.testing.assert_allclose(
-            included["background_variance"], expected[:, walk.BACKGROUND_VARIANCE], rtol=1e-8
+            together["background_variance"], expected, rtol=1e-9, atol=1e-12 * expected.max()
+        )
+    # the filter cuts none of its own voxels: there each table is right by itself
+    own = pairs_of(given).labels((FILTER,))
+    bragg = np.isin(packed(own.reshape(-1, 3)), packed(sums.masked)).reshape(valid.shape)
+    for table, kept in ((both.included, ~bragg), (both.excluded, bragg)):
+        counted = table.select(table["pixels"] > 0.5)
+        _, expected = pairs_of(given).variance(FILTER, valid & kept)
+        np.testing.assert_allclose(
+            counted["background_variance"], expected, rtol=1e-9, atol=1e-12 * expected.max()
         )
 
 

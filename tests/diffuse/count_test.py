@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuse.setups import SHAPE, Setup, images, in_order, labelled, pairs_of, setup
+from diffuse.setups import (
+    SHAPE,
+    Setup,
+    by_voxel,
+    images,
+    in_order,
+    labelled,
+    pairs_of,
+    setup,
+)
 from ewaldite.diffuse.count import NO_CEILING, Tally, count_frames, retract_rejected
 from ewaldite.diffuse.trace import Trace
 from ewaldite.kernels import walk
@@ -52,19 +61,18 @@ def valid_pairs(
 def brute_tally(
     given: Setup, frames: list[NDArray[Any]], bins: int, ceiling: int = NO_CEILING
 ) -> dict[tuple[int, ...], tuple[list[int], list[int], list[int]]]:
-    """Histogram, overflow and (sum, sum of squares) by filter voxel, pair by pair."""
+    """Histogram, overflow and the summed counts by filter voxel, pair by pair."""
     voxels = pairs_of(given).labels((FILTER,))
     values, valid = valid_pairs(given, frames, ceiling)
     out: dict[tuple[int, ...], tuple[list[int], list[int], list[int]]] = {}
     for frame, pixel in np.ndindex(values.shape):
-        histogram, overflow, moments = out.setdefault(
-            tuple(voxels[frame, pixel].tolist()), ([0] * bins, [0, 0], [0, 0])
+        histogram, overflow, total = out.setdefault(
+            tuple(voxels[frame, pixel].tolist()), ([0] * bins, [0, 0], [0])
         )
         c = int(values[frame, pixel])
         if not valid[frame, pixel]:
             continue
-        moments[0] += c
-        moments[1] += c * c
+        total[0] += c
         if c < bins:
             histogram[c] += 1
         else:
@@ -99,30 +107,21 @@ def test_every_pair_is_where_brute_force_puts_it(partition: Partition, ceiling: 
     assert len(found) == len(set(found)) == len(expected)
     counts = np.bincount(tally.to_filter, tally.counts, minlength=len(found))
     for row, voxel in enumerate(found):
-        histogram, overflow, moments = expected[voxel]
+        histogram, overflow, total = expected[voxel]
         assert tally.histogram[row].tolist() == histogram
         assert tally.overflow[row].tolist() == overflow
-        assert counts[row] == moments[0]
+        assert counts[row] == total[0]
     np.testing.assert_array_equal(
         partition.voxel(FILTER, trace.index), tally.filter_index[tally.to_filter]
     )
     values, valid = valid_pairs(given, frames, ceiling)
     pixel = np.flatnonzero(given.good.reshape(-1))
     frame, column = np.nonzero(~valid)
-    assert sorted(tally.rejected.tolist()) == sorted((pixel[column] << 16 | frame).tolist())
+    over = (values[frame, column] >= ceiling).astype(np.int64)
+    noted = pixel[column] << 17 | over << 16 | frame
+    assert sorted(tally.rejected.tolist()) == sorted(noted.tolist())
+    assert over.any() == (ceiling != NO_CEILING)
     assert tally.counts.sum() == values[valid].sum()
-
-
-def test_squares_of_what_the_histograms_hold() -> None:
-    given = setup()
-    frames = images(given, 1.0)
-    expected = brute_tally(given, frames, 40)
-    for partition in PARTITIONS.values():
-        _, tally = counted(given, partition, frames, bins=40)
-        assert not tally.overflow.any()
-        squares = np.bincount(tally.to_filter, tally.squares.astype(float))
-        for row, voxel in enumerate(tally.filter_index.tolist()):
-            assert squares[row] == expected[tuple(voxel)][2][1]
 
 
 def test_without_histograms_counts_are_the_same() -> None:
@@ -184,21 +183,67 @@ def test_retracted_pairs_leave_no_trace(given: Setup, partition: Partition) -> N
         clock=given.clock,
         background=given.background,
     )
-    _, valid = valid_pairs(given, frames, 1000)
-    labels, sums = pairs_of(given).sums(partition.grids, valid)
+    values, valid = valid_pairs(given, frames, 1000)
+    pairs = pairs_of(given)
+    labels, sums = pairs.sums(partition.grids, valid)
     seen = trace.sums[:, walk.PIXELS] > 0.5
     found = labelled(partition, trace.index[seen])
     order = in_order(found)
     np.testing.assert_array_equal(found[order], labels)
     scale = np.abs(before).max(axis=0)
-    difference = np.abs(trace.sums[seen][order] - sums)
-    assert np.all(difference <= 5e-9 * np.abs(sums) + 1e-12 * scale)
-    # and the rows without any count hold only rounding
+    difference = np.abs(trace.sums[seen, : walk.COLUMNS][order] - sums)
+    assert np.all(difference <= 5e-9 * np.abs(sums) + 1e-12 * scale[: walk.COLUMNS])
+    # and the rows without any count hold only rounding, so that they may be left out
     assert np.all(np.abs(trace.sums[~seen]) <= 1e-12 * scale)
-    assert retracted.sum() == tally.rejected.size == (~valid).sum() > 500
+    for which, grid in enumerate(partition.grids):
+        column = trace.sums[seen, walk.BACKGROUND_VARIANCE + which]
+        found, variance = by_voxel(partition, grid, trace.index[seen], column)
+        voxel, expected = pairs.variance(grid, valid)
+        np.testing.assert_array_equal(found, voxel)
+        np.testing.assert_allclose(variance, expected, rtol=1e-9, atol=1e-12 * scale[-1])
+    assert retracted[:, 0].sum() == tally.rejected.size == (~valid).sum() > 500
     np.testing.assert_array_equal(
-        before[:, walk.PIXELS] - retracted, np.rint(trace.sums[:, walk.PIXELS])
+        before[:, walk.PIXELS] - retracted[:, 0], np.rint(trace.sums[:, walk.PIXELS])
     )
+    # those with too high a count, segment by segment
+    every, at = np.unique(
+        pairs.labels(partition.grids).reshape(-1, 3 * len(partition.grids)),
+        axis=0, return_inverse=True,
+    )  # fmt: skip
+    over = np.bincount(at, (values >= 1000).reshape(-1), minlength=len(every))
+    rows = in_order(labelled(partition, trace.index))
+    np.testing.assert_array_equal(retracted[rows, 1], over)
+    assert 0 < over.sum() < (~valid).sum()
+
+
+def test_what_stays_of_a_voxel_when_a_segment_of_it_is_gone() -> None:
+    # every pixel gives no count as long as it is in some of the segments
+    given, partition = setup(), PARTITIONS["counts path"]
+    pairs = pairs_of(given)
+    labels = pairs.labels(partition.grids)
+    gone = labels.sum(axis=-1) % 3 == 0
+    frames = images(given)
+    for frame, bad in zip(frames, gone, strict=True):
+        frame.reshape(-1)[pairs.pixel[bad]] = -1
+    trace, tally = counted(given, partition, frames)
+    retracted = retract_rejected(
+        trace=trace,
+        rejected=tally.rejected,
+        features=given.features,
+        partition=partition,
+        clock=given.clock,
+        background=given.background,
+    )
+    np.testing.assert_array_equal(retracted.sum(axis=0), [gone.sum(), 0])
+    seen = trace.sums[:, walk.PIXELS] > 0.5
+    assert 100 < seen.sum() < len(seen) - 100
+    for which, grid in enumerate(partition.grids):
+        column = trace.sums[:, walk.BACKGROUND_VARIANCE + which]
+        assert np.all(np.abs(column[~seen]) <= 1e-12 * column.max())
+        found, variance = by_voxel(partition, grid, trace.index[seen], column[seen])
+        voxel, expected = pairs.variance(grid, ~gone)
+        np.testing.assert_array_equal(found, voxel)
+        np.testing.assert_allclose(variance, expected, rtol=1e-9, atol=1e-14)
 
 
 def test_nothing_rejected_changes_nothing() -> None:

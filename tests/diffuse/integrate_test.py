@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffuse.setups import SHAPE, Setup, images, pairs_of, setup
+from diffuse.setups import SHAPE, Setup, by_voxel, images, pairs_of, setup
 from ewaldite.diffuse import trace as trace_module
 from ewaldite.diffuse.count import NO_CEILING, Tally
-from ewaldite.diffuse.integrate import CountSettings, WedgeSums, integrate_wedge
+from ewaldite.diffuse.integrate import (
+    CountSettings,
+    WedgeSums,
+    integrate_wedge,
+    variance_column,
+)
 from ewaldite.kernels import walk
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
+from ewaldite.model.sums import packed
 
 FILTER, COARSE = Grid((3, 3, 3)), Grid((1, 1, 1))
 PARTITION = Partition.of(FILTER, COARSE, Grid((2, 2, 2)))
@@ -99,7 +105,8 @@ def test_columns_are_the_sums_over_valid_pairs() -> None:
     frames = strewn(images(given))
     sums = integrated(given, frames, CountSettings(bins=8, ceiling=50_000))
     valid = valid_values(given, frames, 50_000)
-    labels, expected = pairs_of(given).sums(PARTITION.grids, valid)
+    pairs = pairs_of(given)
+    labels, expected = pairs.sums(PARTITION.grids, valid)
     counted = sums.segments.select(sums.segments["pixels"] > 0.5)
     found = np.concatenate([PARTITION.voxel(g, counted.index) for g in PARTITION.grids], axis=1)
     order = np.lexsort(found.T[::-1])
@@ -108,7 +115,6 @@ def test_columns_are_the_sums_over_valid_pairs() -> None:
         "pixels": walk.PIXELS,
         "exposure": walk.EXPOSURE,
         "background": walk.BACKGROUND,
-        "background_variance": walk.BACKGROUND_VARIANCE,
         "swept": walk.SWEPT,
         "ix": walk.IX,
         "iy": walk.IY,
@@ -119,6 +125,14 @@ def test_columns_are_the_sums_over_valid_pairs() -> None:
             counted[name][order], expected[:, column], rtol=1e-8,
             atol=1e-12 * np.abs(expected[:, column]).max(), err_msg=name,
         )  # fmt: skip
+    rest = {variance_column(which) for which in range(3)} | {"counts", "rejected"}
+    assert set(counted.columns) == set(columns) | rest
+    for which, grid in enumerate(PARTITION.grids):
+        column = counted[variance_column(which)]
+        voxel, variance = by_voxel(PARTITION, grid, counted.index, column)
+        at, wanted = pairs.variance(grid, valid)
+        np.testing.assert_array_equal(voxel, at)
+        np.testing.assert_allclose(variance, wanted, rtol=1e-9, atol=1e-12 * wanted.max())
 
 
 def test_a_segment_without_any_count_is_reported_and_empty() -> None:
@@ -275,10 +289,74 @@ def test_the_filter_gets_the_pairs_of_its_voxels() -> None:
 
     def spy(tally: Tally, pixels: NDArray[np.float64]) -> NDArray[np.bool_]:
         taken["pairs"] = tally.histogram.sum(axis=1) + tally.overflow[:, 0]
-        taken["pixels"] = pixels
+        taken["pixels"], taken["index"] = pixels, tally.filter_index
         return np.arange(len(pixels)) % 2 == 0
 
-    sums = integrated(given, strewn(images(given)), CountSettings(bins=8, ceiling=50_000),
-                      outliers=spy)  # fmt: skip
+    frames = strewn(images(given))
+    sums = integrated(given, frames, CountSettings(bins=8, ceiling=50_000), outliers=spy)
     np.testing.assert_allclose(taken["pixels"], taken["pairs"])
-    assert len(sums.masked) == (len(taken["pixels"]) + 1) // 2
+    # what the filter says, and what is overloaded beside it
+    own = packed(taken["index"][::2])
+    high = packed(voxels_of_pairs(given, np.array(frames) >= 50_000))
+    assert 0 < np.isin(high, own).sum() < len(high)
+    np.testing.assert_array_equal(np.sort(packed(sums.masked)), np.union1d(own, high))
+
+
+def voxels_of_pairs(given: Setup, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Filter voxels that hold one of the good pixels chosen; dims (frame, slow, fast)."""
+    return np.unique(pairs_of(given).labels((FILTER,))[chosen[:, given.good]], axis=0)
+
+
+@pytest.mark.parametrize("bins", [0, 8])
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("partition", [PARTITION, Partition.of(FILTER)])
+def test_overloaded_pixels_mask_their_voxels(
+    partition: Partition, parts: int, bins: int
+) -> None:
+    given = setup()
+    frames, over = images(given), np.zeros((given.frames, *SHAPE), bool)
+    slow, fast = np.argwhere(given.good)[[11, 400, 700]].T
+    over[[0, 4, 8], slow, fast] = True
+    for frame, high in zip(frames, over, strict=True):
+        frame[high] = 1000
+        # a marker, and what is as bright as can still be counted
+        frame[given.good & (np.arange(SHAPE[1]) == 5)] = -1
+        frame[given.good & (np.arange(SHAPE[1]) == 30) & ~high] = 999
+    settings = CountSettings(bins=bins, ceiling=1000, oversample=parts)
+    sums = integrated(given, frames, settings, partition=partition)
+    expected = voxels_of_pairs(given, over)
+    assert len(expected) == 3
+    found = {tuple(i) for i in sums.masked.tolist()}
+    if parts == 1:
+        assert found == {tuple(i) for i in expected.tolist()}
+    # each part of an overloaded frame is overloaded, wherever it is
+    labels = pairs_of(given, parts).labels((FILTER,))[np.repeat(over, parts, 0)[:, given.good]]
+    assert found == {tuple(i) for i in labels.tolist()}
+    assert sums.summary["voxels overloaded"] == sums.summary["voxels masked"] == len(found)
+    assert sums.segments["rejected"].sum() == pytest.approx(
+        3 + (given.good[:, 5].sum() * given.frames)
+    )
+
+
+def test_negative_values_mask_nothing() -> None:
+    given = setup()
+    frames = [np.where(f > 3, -2, f).astype(np.int32) for f in images(given)]
+    sums = integrated(given, frames, CountSettings(bins=8, ceiling=50_000))
+    assert sums.segments["rejected"].sum() > 1000
+    assert len(sums.masked) == sums.summary["voxels overloaded"] == 0
+    assert sums.summary["voxels masked"] == sums.summary["counts masked"] == 0
+
+
+def test_an_overloaded_voxel_is_masked_with_all_its_counts() -> None:
+    given = setup()
+    frames = images(given)
+    slow, fast = np.argwhere(given.good)[300]
+    frames[4][slow, fast] = 70_000
+    one = integrated(given, frames, CountSettings(bins=8, ceiling=50_000))
+    assert len(one.masked) == 1
+    inside = (pairs_of(given).labels((FILTER,)) == one.masked[0]).all(axis=-1)
+    values = np.stack([f[given.good] for f in frames])
+    assert one.summary["counts masked"] == values[inside & (values < 50_000)].sum() > 0
+    # where the pixel can be counted it is the filter's to say
+    counted = integrated(given, frames, CountSettings(bins=8, ceiling=70_001))
+    assert len(counted.masked) == 0

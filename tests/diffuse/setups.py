@@ -138,7 +138,10 @@ class Pairs:
     def sums(
         self, grids: Sequence[Grid], keep: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], FloatArray]:
-        """Labels and all columns of the segments, summed over the pairs to keep."""
+        """Labels and columns of the segments, summed over the pairs to keep.
+
+        Without the variance of the background, which no segment has of its own.
+        """
         labels = self.labels(grids)
         frames, pixels = labels.shape[:2]
         kept = np.ones((frames, pixels), bool) if keep is None else keep
@@ -153,13 +156,23 @@ class Pairs:
         )
         scale, counts = self.clock.background_scale[frame], self.background[column]
         terms[:, walk.BACKGROUND] = scale * counts
-        # The multiplicity of a pixel in a voxel is that of all its visits
-        total = np.zeros((len(distinct), pixels))
-        np.add.at(total, (at, column), scale)
-        terms[:, walk.BACKGROUND_VARIANCE] = 0.0
         np.add.at(out, at, terms)
-        out[:, walk.BACKGROUND_VARIANCE] = total**2 @ self.background
         return distinct, out
+
+    def variance(
+        self, grid: Grid, keep: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], FloatArray]:
+        """Voxels of a grid and the variance of the background in them, of pairs to keep.
+
+        The multiplicity of a pixel in a voxel is that of all its visits.
+        """
+        voxels = self.labels((grid,))
+        kept = np.ones(voxels.shape[:2], bool) if keep is None else keep
+        distinct, at = np.unique(voxels[kept], axis=0, return_inverse=True)
+        frame, column = np.nonzero(kept)
+        total = np.zeros((len(distinct), voxels.shape[1]))
+        np.add.at(total, (at, column), self.clock.background_scale[frame])
+        return distinct, total**2 @ self.background
 
 
 def pairs_of(given: Setup, oversample: int = 1) -> Pairs:
@@ -204,6 +217,15 @@ def pairs_of(given: Setup, oversample: int = 1) -> Pairs:
 def labelled(partition: Partition, index: NDArray[np.int64]) -> NDArray[np.int64]:
     """Labels, as of :meth:`Pairs.labels`, of segments."""
     return np.concatenate([partition.voxel(grid, index) for grid in partition.grids], axis=-1)
+
+
+def by_voxel(
+    partition: Partition, grid: Grid, index: NDArray[np.int64], values: FloatArray
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Voxels of a grid as :meth:`Pairs.variance` has them, and sums of values of segments."""
+    voxel = partition.voxel(grid, index)
+    distinct, at = np.unique(voxel, axis=0, return_inverse=True)
+    return distinct, np.bincount(at, values, minlength=len(distinct))
 
 
 def in_order(labels: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffuse.setups import Setup, in_order, labelled, pairs_of, setup
+from diffuse.setups import Pairs, Setup, by_voxel, in_order, labelled, pairs_of, setup
 from ewaldite.diffuse import trace as trace_module
 from ewaldite.diffuse.trace import Clock, Trace, hkl_matrices, trace_wedge
 from ewaldite.errors import UserError
@@ -20,31 +20,61 @@ GRIDS = {
 SETUPS = {"wedge": setup(), "turns": setup(26, 30.0, seed=2)}
 
 
-def assert_same(
-    partition: Partition, trace: Trace, expected: tuple[np.ndarray, np.ndarray]
-) -> None:
+def assert_same(partition: Partition, trace: Trace, pairs: Pairs) -> None:
+    expected = pairs.sums(partition.grids)
     labels = labelled(partition, trace.index)
     order = in_order(labels)
     np.testing.assert_array_equal(labels[order], expected[0])
     scale = np.abs(expected[1]).max(axis=0)
-    difference = np.abs(trace.sums[order] - expected[1])
+    assert trace.sums.shape[1] == walk.COLUMNS + len(partition.grids)
+    difference = np.abs(trace.sums[order, : walk.COLUMNS] - expected[1])
     # the corrections are interpolated to 1e-9
     assert np.all(difference <= 3e-9 * (np.abs(expected[1]) + 1e-2 * scale))
+    for which, grid in enumerate(partition.grids):
+        voxel, variance = pairs.variance(grid)
+        column = trace.sums[:, walk.BACKGROUND_VARIANCE + which]
+        found, sums = by_voxel(partition, grid, trace.index, column)
+        np.testing.assert_array_equal(found, voxel)
+        np.testing.assert_allclose(sums, variance, rtol=1e-11, err_msg=str(grid))
 
 
 @pytest.mark.parametrize("grids", GRIDS.values(), ids=GRIDS)
 @pytest.mark.parametrize("given", SETUPS.values(), ids=SETUPS)
 def test_sums_are_those_of_all_pairs(given: Setup, grids: tuple[Grid, ...]) -> None:
     partition = Partition.of(*grids)
-    assert_same(partition, given.trace(partition), pairs_of(given).sums(grids))
+    assert_same(partition, given.trace(partition), pairs_of(given))
 
 
 def test_without_background_the_columns_stay_empty() -> None:
     given = setup().without_background()
     partition = Partition.of(Grid((3, 3, 3)))
     trace = given.trace(partition)
-    assert not trace.sums[:, [walk.BACKGROUND, walk.BACKGROUND_VARIANCE]].any()
-    assert_same(partition, trace, pairs_of(given).sums(partition.grids))
+    assert not trace.sums[:, walk.BACKGROUND :].any()
+    assert_same(partition, trace, pairs_of(given))
+
+
+def test_the_variance_of_a_grid_is_independent_of_the_other_grids() -> None:
+    grid = Grid((2, 3, 1))
+    for given in SETUPS.values():
+        alone, among = Partition.of(grid), Partition.of(Grid((3, 3, 3)), grid, Grid((1, 1, 1)))
+        found = [
+            by_voxel(partition, grid, trace.index, trace.sums[:, walk.BACKGROUND_VARIANCE + at])
+            for partition, at in ((alone, 0), (among, 1))
+            for trace in [given.trace(partition)]
+        ]
+        np.testing.assert_array_equal(found[0][0], found[1][0])
+        np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-11)
+
+
+def test_a_finer_grid_has_less_variance() -> None:
+    # (a + b)² > a² + b²: the pixels that pass several fine voxels of a coarse one tell
+    given, partition = SETUPS["wedge"], Partition.of(Grid((1, 1, 1)), Grid((3, 3, 3)))
+    sums = given.trace(partition).sums
+    coarse, fine = sums[:, walk.BACKGROUND_VARIANCE :].sum(axis=0)
+    labels = pairs_of(given).labels((Grid((1, 1, 1)), Grid((3, 3, 3))))
+    moved = np.diff(labels, axis=0) != 0
+    assert np.sum(moved[..., 3:].any(axis=-1) & ~moved[..., :3].any(axis=-1)) > 100
+    assert coarse > 1.02 * fine
 
 
 @pytest.mark.parametrize("given", SETUPS.values(), ids=SETUPS)
@@ -86,7 +116,7 @@ def test_totals_are_independent_of_the_grid() -> None:
     given = setup()
     totals = [given.trace(Partition.of(*grids)).sums.sum(axis=0) for grids in GRIDS.values()]
     for total in totals[1:]:
-        np.testing.assert_allclose(total[:-1], totals[0][:-1], rtol=1e-10)
+        np.testing.assert_allclose(total[: walk.COLUMNS], totals[0][: walk.COLUMNS], rtol=1e-10)
     n = given.good.sum() * given.frames
     assert totals[0][walk.PIXELS] == n
     assert totals[0][walk.FRAME] == pytest.approx(given.good.sum() * given.clock.position.sum())
@@ -114,7 +144,7 @@ def test_parts_of_frames(parts: int) -> None:
         clock=given.clock.divided(parts),
         background=given.background,
     )
-    assert_same(partition, trace, pairs_of(given, parts).sums(partition.grids))
+    assert_same(partition, trace, pairs_of(given, parts))
 
 
 def test_divided_clocks_keep_their_sums() -> None:

@@ -13,7 +13,12 @@ from ewaldite.diffuse.background import sum_background
 from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.filter_options import FilterOptions
-from ewaldite.diffuse.integrate import CountSettings, WedgeSums, integrate_wedge
+from ewaldite.diffuse.integrate import (
+    CountSettings,
+    WedgeSums,
+    integrate_wedge,
+    variance_column,
+)
 from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.trace import Clock, hkl_matrices
 from ewaldite.geometry.absorption import PathSegment
@@ -191,7 +196,7 @@ def test_pearson_chi_square_is_one(world: World) -> None:
     columns, truth, keep = world.sums.segments.columns, world.truth, world.included
     signal = truth["signal"] + truth["bragg"]
     net = columns["counts"] - columns["background"]
-    variance = signal + truth["background"] + columns["background_variance"]
+    variance = signal + truth["background"] + columns[variance_column(0)]
     chi2 = ((net - signal) ** 2 / variance)[keep]
     assert keep.sum() >= 15_000
     assert chi2.mean() == pytest.approx(1, abs=0.05)

@@ -15,15 +15,20 @@ TYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, 
 ROW = np.array([0, 0, 1, -1, 1, 2, 2, -1], np.int32)
 
 
+def unpacked(rejected: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """Pixel, whether its count was too high, and frame."""
+    return [(r >> 17, r >> 16 & 1, r & 0xFFFF) for r in rejected.tolist()]
+
+
 def by_histogram(
     image: NDArray[Any], row: NDArray[np.int32], bins: int, ceiling: int = NO_CEILING
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int]]]:
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int, int]]]:
     rows = int(row.max()) + 1
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_histogram(
         image, row, 7, ceiling, histogram, overflow, np.empty(0, np.int64), 0
     )
-    return histogram, overflow, [(r >> 16, r & 0xFFFF) for r in rejected[:n].tolist()]
+    return histogram, overflow, unpacked(rejected[:n])
 
 
 def by_counts(
@@ -32,16 +37,17 @@ def by_counts(
     bins: int,
     to_filter: list[int],
     ceiling: int = NO_CEILING,
-) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int]]]:
+) -> tuple[
+    NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int, int]]
+]:
     rows = max(to_filter) + 1
-    counts = np.zeros((len(to_filter), 2), np.int64)
+    counts = np.zeros(len(to_filter), np.int64)
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_counts(
         image, row, 7, ceiling, counts, np.array(to_filter, np.int32), histogram, overflow,
         np.empty(0, np.int64), 0,
     )  # fmt: skip
-    pairs = [(r >> 16, r & 0xFFFF) for r in rejected[:n].tolist()]
-    return counts, histogram, overflow, pairs
+    return counts, histogram, overflow, unpacked(rejected[:n])
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -51,9 +57,10 @@ def test_every_integer_type(dtype: type[np.integer[Any]]) -> None:
     histogram, overflow, rejected = by_histogram(image, ROW, 5, ceiling=top)
     assert histogram.tolist() == [[1, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0]]
     assert overflow.tolist() == [[0, 0], [0, 0], [1, 100]]
-    assert rejected == [(4, 7)]
+    # a number that no int64 holds is taken for a negative one, not for too many counts
+    assert rejected == [(4, int(dtype is not np.uint64), 7)]
     counts, coarse, more, again = by_counts(image, ROW, 5, [0, 0, 1], ceiling=top)
-    assert counts.tolist() == [[3, 9], [2, 4], [103, 10009]]
+    assert counts.tolist() == [3, 2, 103]
     assert coarse.tolist() == [[1, 0, 1, 1, 0], [0, 0, 0, 1, 0]]
     assert more.tolist() == [[0, 0], [1, 100]]
     assert again == rejected
@@ -66,29 +73,32 @@ def test_negative_values_are_no_counts(dtype: type[np.integer[Any]]) -> None:
     histogram, overflow, rejected = by_histogram(image, ROW, 2)
     assert histogram.tolist() == [[0, 1], [0, 1], [1, 0]]
     assert not overflow.any()
-    assert rejected == [(0, 7), (2, 7), (5, 7)]
+    assert rejected == [(0, 0, 7), (2, 0, 7), (5, 0, 7)]
     counts, _, _, again = by_counts(image, ROW, 2, [0, 1, 2])
-    assert counts.tolist() == [[1, 1], [1, 1], [0, 0]]
+    assert counts.tolist() == [1, 1, 0]
     assert again == rejected
 
 
 def test_the_largest_unsigned_values_without_a_ceiling() -> None:
     image = np.full(8, 2**64 - 1, np.uint64)
-    # beyond what an int64 holds there is no count
-    assert len(by_histogram(image, ROW, 4)[2]) == 6
+    # beyond what an int64 holds there is no count, and none that would be too high
+    expected = [(p, 0, 7) for p in np.flatnonzero(ROW >= 0)]
+    assert by_histogram(image, ROW, 4)[2] == expected
+    assert by_counts(image, ROW, 4, [0, 1, 2])[3] == expected
     image = np.full(8, 2**32 - 1, np.uint32)
     assert by_histogram(image, ROW, 4)[1].tolist() == [[2, 2 * (2**32 - 1)]] * 3
 
 
 @pytest.mark.parametrize("ceiling", [0, 1, 3, 4, 5, 9])
 def test_a_ceiling_inside_the_histogram(ceiling: int) -> None:
-    image = np.array([3, 4, 0, 0, 5, 3, 8, 0], np.int32)
+    image = np.array([3, 4, 0, 0, 5, -1, 8, 0], np.int32)
     histogram, overflow, rejected = by_histogram(image, ROW, 5, ceiling=ceiling)
     counts, again, more, pairs = by_counts(image, ROW, 5, [0, 1, 2], ceiling=ceiling)
-    valid = (ROW >= 0) & (image < ceiling)
+    valid = (ROW >= 0) & (image >= 0) & (image < ceiling)
     assert histogram.sum() == (valid & (image < 5)).sum()
-    assert rejected == [(p, 7) for p in np.flatnonzero((ROW >= 0) & ~valid)]
-    assert counts[:, 0].sum() == image[valid].sum()
+    noted = np.flatnonzero((ROW >= 0) & ~valid)
+    assert rejected == [(p, int(image[p] >= ceiling), 7) for p in noted]
+    assert counts.tolist() == np.bincount(ROW[valid], image[valid], minlength=3).tolist()
     np.testing.assert_array_equal(again, histogram)
     np.testing.assert_array_equal(more, overflow)
     assert pairs == rejected
@@ -97,7 +107,7 @@ def test_a_ceiling_inside_the_histogram(ceiling: int) -> None:
 def test_without_bins_only_counts_are_summed() -> None:
     image = np.array([3, 0, 2, 9, 40, 3, 100, 1], np.int32)
     counts, histogram, overflow, _ = by_counts(image, ROW, 0, [0, 1, 2])
-    assert counts[:, 0].tolist() == [3, 42, 103]
+    assert counts.tolist() == [3, 42, 103]
     assert histogram.shape == (3, 0)
     assert not overflow.any()
 
@@ -106,19 +116,28 @@ def test_notes_grow_and_say_pixel_and_frame() -> None:
     pixels = 200_000
     image, row = np.full(pixels, -1, np.int32), np.zeros(pixels, np.int32)
     _, _, rejected = by_histogram(image, row, 3)
-    assert rejected == [(p, 7) for p in range(pixels)]
+    assert rejected == [(p, 0, 7) for p in range(pixels)]
     _, _, _, rejected = by_counts(image[:100], row[:100], 3, [0])
-    assert rejected == [(p, 7) for p in range(100)]
+    assert rejected == [(p, 0, 7) for p in range(100)]
+    _, _, rejected = by_histogram(image - image + 9, row, 3, ceiling=9)
+    assert rejected == [(p, 1, 7) for p in range(pixels)]
 
 
 def test_notes_hold_the_last_frame_and_pixel() -> None:
     image, row = np.array([-1], np.int32), np.zeros(1, np.int32)
     rejected, n = tally_histogram(
         image, row, 65535, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
-        np.array([5 << 16 | 3]), 1,
+        np.array([5 << 17 | 3]), 1,
     )  # fmt: skip
     assert n == 2
-    assert rejected[:2].tolist() == [5 << 16 | 3, 65535]
+    assert rejected[:2].tolist() == [5 << 17 | 3, 65535]
+    # the frame does not run into the bit of what is too high, nor that into the pixel
+    image, row = np.array([0, 0, 9], np.int32), np.zeros(3, np.int32)
+    rejected, n = tally_histogram(
+        image, row, 65535, 9, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
+        rejected, n,
+    )  # fmt: skip
+    assert unpacked(rejected[:n]) == [(5, 0, 3), (0, 0, 65535), (2, 1, 65535)]
 
 
 def test_pixels_enter_voxels() -> None:

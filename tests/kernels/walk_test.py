@@ -12,6 +12,7 @@ from ewaldite.model.partition import Partition
 
 ONE_PART = np.zeros((3, 1), np.int32)
 ONE_SEGMENT = np.ones(3, np.int64)
+ONE_MEMBER, ONE_VOXEL = np.zeros((1, 3, 1), np.int64), np.ones((1, 3), np.int64)
 
 
 class Walk:
@@ -19,7 +20,7 @@ class Walk:
 
     def __init__(self, frames: int, pixels: int, slots: int = 16, changes: int = 1) -> None:
         self.voxels = (
-            *new_slots(slots), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS))
+            *new_slots(slots), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 1))
         )  # fmt: skip
         self.rows = 0
         self.start_row = np.full(pixels, -1, np.int32)
@@ -39,6 +40,7 @@ class Walk:
     ) -> None:
         self.voxels, self.rows, self.changes = walk.walk_band(
             features, background, np.array(pixel), matrices, clock, 1, ONE_PART, ONE_SEGMENT,
+            ONE_MEMBER, ONE_VOXEL,
             self.voxels, self.rows, self.start_row, self.changes, self.changed,
         )  # fmt: skip
 
@@ -142,18 +144,82 @@ def test_parts_of_one_segment_are_one_stay() -> None:
     h = np.array([-0.2, 0.1, 0.2, 0.4, 0.1])
     segment = np.tile(np.array([0, 1, 1, 2], np.int32), (3, 1))
     start_row, changed = np.full(1, -1, np.int32), np.zeros(5, np.int64)
-    voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS)))
+    voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 1)))
     changes = (np.empty((5, 1), np.int32), np.empty((5, 1), np.int32))
     clock = clock_of(*np.ones((3, 5)))
     voxels, rows, changes = walk.walk_band(
         pixels_at([[1, 0, 0]], np.ones(1)), np.array([7.0]), np.array([0]), along_h(h), clock,
-        4, segment, np.full(3, 3), voxels, 0, start_row, changes, changed,
+        4, segment, np.full(3, 3), segment[None].astype(np.int64), np.full((1, 3), 3), voxels,
+        0, start_row, changes, changed,
     )  # fmt: skip
     assert rows == 2
     np.testing.assert_array_equal(unpack(voxels[2][:2])[:, 0], [1, 2])
     np.testing.assert_array_equal(voxels[3][:2, walk.PIXELS], [4, 1])
     np.testing.assert_allclose(voxels[3][:2, walk.BACKGROUND_VARIANCE], [16 * 7, 7])
     assert changed.tolist() == [0, 0, 0, 1, 1]
+
+
+# Four parts and segments a cell: one each in the voxels of a grid, two in those of another
+FOUR = np.tile(np.arange(4, dtype=np.int32), (3, 1))
+MEMBER = np.stack([FOUR, FOUR // 2]).astype(np.int64)
+PER_CELL = np.array([[4, 4, 4], [2, 2, 2]])
+# parts -1, 0, 1, 0, 2, 3, 4 along h: the cell's border is passed at the second and last frame
+PATH = np.array([-0.6, -0.4, -0.1, -0.4, 0.1, 0.4, 0.6])
+SCALE = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
+
+
+def walked() -> tuple[np.ndarray, FloatArray, tuple[np.ndarray, ...]]:
+    """Index and sums of a pixel with 3 counts that takes the path; what retract wants."""
+    voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 2)))
+    changes = (np.empty((7, 1), np.int32), np.empty((7, 1), np.int32))
+    clock = clock_of(np.ones(7), SCALE, np.ones(7))
+    geometry = (along_h(PATH), clock, 4, FOUR, np.full(3, 4), MEMBER, PER_CELL)
+    features = pixels_at([[1, 0, 0]], np.ones(1))
+    voxels, rows, _ = walk.walk_band(
+        features, np.array([3.0]), np.array([0]), *geometry, voxels, 0, np.empty(1, np.int32),
+        changes, np.zeros(7, np.int64),
+    )  # fmt: skip
+    keys, sums = voxels[2][:rows], voxels[3][:rows]
+    return unpack(keys)[:, 0], sums, (features, geometry, keys)
+
+
+def test_the_segments_of_a_voxel_have_one_variance() -> None:
+    index, sums, _ = walked()
+    assert index.tolist() == [-1, 0, 1, 2, 3, 4]
+    own, pairs = sums[:, walk.BACKGROUND_VARIANCE], sums[:, walk.BACKGROUND_VARIANCE + 1]
+    visits = [1.0, 2.0 + 8.0, 4.0, 16.0, 32.0, 64.0]
+    np.testing.assert_array_equal(own, 3.0 * np.square(visits))
+    # segments -1; 0 and 1; 2 and 3; 4 are one voxel each of the second grid
+    together = np.add.reduceat(pairs, [0, 1, 3, 5])
+    np.testing.assert_array_equal(together, 3.0 * np.square([1.0, 14.0, 48.0, 64.0]))
+    # what two runs have in common is booked where the later one is
+    np.testing.assert_array_equal(pairs[1:3], [3.0 * (4 + 64 + 2 * 8 * 6), 3.0 * (16 + 16)])
+
+
+@pytest.mark.parametrize("gone", [[1], [2], [3], [1, 3], [2, 3], [4, 5, 6], list(range(7))])
+def test_retraction_leaves_what_a_walk_without_the_frames_sums(gone: list[int]) -> None:
+    index, sums, (features, geometry, keys) = walked()
+    over = np.arange(len(gone)) % 2 == 1
+    retracted = np.zeros((len(index), 2), np.int64)
+    walk.retract(
+        features, np.array([3.0]), np.array([0, len(gone)]), np.array(gone), over, *geometry,
+        keys, sums, retracted,
+    )  # fmt: skip
+    segment = np.array([0, 1, 2, 1, 3, 4, 5])
+    left = np.where(np.isin(range(7), gone), 0.0, SCALE)
+    by_segment = np.bincount(segment, left)
+    np.testing.assert_array_equal(sums[:, walk.BACKGROUND], 3.0 * by_segment)
+    np.testing.assert_array_equal(sums[:, walk.BACKGROUND_VARIANCE], 3.0 * by_segment**2)
+    pairs = sums[:, walk.BACKGROUND_VARIANCE + 1]
+    voxel = np.array([0, 1, 1, 2, 2, 3])
+    np.testing.assert_array_equal(
+        np.bincount(voxel, pairs), 3.0 * np.bincount(voxel, by_segment) ** 2
+    )
+    # a segment that is left with nothing has no part in the variance of its voxel
+    assert not pairs[by_segment == 0].any()
+    assert not sums[by_segment == 0].any()
+    np.testing.assert_array_equal(retracted[:, 0], np.bincount(segment[gone], minlength=6))
+    np.testing.assert_array_equal(retracted[:, 1], np.bincount(segment[gone], over, 6))
 
 
 def test_all_tables_grow() -> None:
@@ -225,13 +291,13 @@ def test_kernel_and_grid_put_points_into_the_same_voxels(case: dict) -> None:
         partition = Partition.of(grid)
         unit = np.eye(3).reshape(9, 1)
         rows, found = 0, np.full(len(points), -1, np.int32)
-        voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS)))
+        voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 1)))
         changes = (np.empty((1, 1), np.int32), np.empty((1, 1), np.int32))
         voxels, rows, _ = walk.walk_band(
             pixels_at(points.tolist(), np.ones(len(points))), np.empty(0),
             np.arange(len(points)), unit, clock_of(*np.ones((3, 1))), partition.parts,
-            partition.segment, partition.segments, voxels, rows, found, changes,
-            np.zeros(1, np.int64),
+            partition.segment, partition.segments, partition.member, partition.per_cell, voxels,
+            rows, found, changes, np.zeros(1, np.int64),
         )  # fmt: skip
         index = unpack(voxels[2][:rows])[found]
         np.testing.assert_array_equal(partition.voxel(grid, index), grid.index(points))

@@ -129,6 +129,47 @@ def test_a_node_grid_of_even_n_shares_voxels_between_cells() -> None:
     assert place.tolist() == [[2, 1, 1], [0, 1, 1]]
 
 
+@settings(deadline=None, max_examples=50)
+@given(several, st.tuples(*[st.floats(-20.0, 20.0)] * 3))
+def test_members_say_the_voxels_of_every_part(
+    given_grids: list[Grid], point: tuple[float, float, float]
+) -> None:
+    partition = Partition.of(*given_grids)
+    member, per_cell = partition.member, partition.per_cell
+    assert member.shape == (len(given_grids), 3, partition.parts)
+    assert member.dtype == per_cell.dtype == np.int64
+    # the middle of a part is off all borders
+    part = np.floor((np.array(point) + 0.5) * partition.parts).astype(int)
+    hkl = (part + 0.5) / partition.parts - 0.5
+    cell, place = np.divmod(part, partition.parts)
+    for which, grid in enumerate(given_grids):
+        voxel = cell * per_cell[which] + member[which, range(3), place]
+        np.testing.assert_array_equal(voxel, grid.index(hkl))
+        np.testing.assert_array_equal(per_cell[which], grid.n)
+
+
+@settings(deadline=None, max_examples=50)
+@given(several)
+def test_members_are_the_same_in_all_parts_of_a_segment(given_grids: list[Grid]) -> None:
+    partition = Partition.of(*given_grids)
+    for axis in range(3):
+        place = np.zeros((partition.parts, 3), int)
+        place[:, axis] = partition.segment[axis]
+        for which, grid in enumerate(given_grids):
+            voxel = partition.voxel(grid, place)[:, axis]
+            np.testing.assert_array_equal(partition.member[which, axis], voxel)
+
+
+def test_members_of_a_node_grid() -> None:
+    # eighths of a cell from -1/2; the borders of 2 voxels are at ±1/4, those of 4 at ±1/8, ±3/8
+    partition = Partition.of(Grid((4, 4, 4)), Grid((2, 2, 2)))
+    assert partition.parts == 8
+    fourths, halves = partition.member[:, 0].tolist()
+    assert halves == [-1, -1, 0, 0, 0, 0, 1, 1]
+    assert fourths == [-2, -1, -1, 0, 0, 1, 1, 2]
+    assert partition.per_cell.tolist() == [[4, 4, 4], [2, 2, 2]]
+
+
 def test_no_voxels() -> None:
     grid = Grid((3, 3, 3))
     index, row = Partition.of(grid).of_voxels(grid, np.empty((0, 3), np.int64))

@@ -77,7 +77,9 @@ class MaskOptions(Section):
     virtual_pixels: bool | Literal["auto"] = Field(
         "auto", description="pixels between the chips of Pilatus modules"
     )
-    untrusted: bool = Field(True, description="use the regions that the geometry file names")
+    untrusted: bool = Field(
+        True, description="use the regions and ice rings that the geometry file names"
+    )
     minimum: int | None = Field(None, description="smallest valid count")
     overload: int | None = Field(None, description="smallest count that is not valid")
 

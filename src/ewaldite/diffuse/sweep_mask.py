@@ -70,7 +70,7 @@ def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelM
         entry.features(sweep.wedges[0]).resolution(),
         options.map.d_min,
         options.map.d_max,
-        section.resolution_rings,
+        (*section.resolution_rings, *(sweep.excluded_resolution if section.untrusted else ())),
     )
     for name, excluded in rings.items():
         mask = mask.with_reason(name, excluded)

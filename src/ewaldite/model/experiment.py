@@ -226,6 +226,8 @@ class Sweep:
         (smallest valid count, smallest overloaded count) where the file says it.
     resolution_range:
         (d_max, d_min) in Å named by the geometry file, for information only.
+    excluded_resolution:
+        Ranges of d in Å that the geometry file leaves out: ice rings.
     template:
         Image template named by the geometry file, or None.
     source:
@@ -241,6 +243,7 @@ class Sweep:
     untrusted: tuple[Region, ...] = ()
     trusted_range: tuple[int, int] | None = None
     resolution_range: tuple[float, float] | None = None
+    excluded_resolution: tuple[tuple[float, float], ...] = ()
     template: str | None = None
     source: str = ""
     notes: tuple[str, ...] = ()

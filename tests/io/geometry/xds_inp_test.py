@@ -81,7 +81,7 @@ def test_ranges_and_notes(xds_world: Any, tools: Any) -> None:
     )
     assert sweep.trusted_range == (2, 65001)
     assert sweep.resolution_range == (50.0, 1.1)
-    assert any("3.93-3.87, 2.28-2.22 Å" in note for note in sweep.notes)
+    assert sweep.excluded_resolution == ((3.93, 3.87), (2.28, 2.22))
 
 
 def test_excluded_frames_are_left_out_and_cut_wedges(xds_world: Any, tools: Any) -> None:

@@ -247,6 +247,9 @@ def _sweep(
         if overload is None
         else (inp.integer("MINIMUM_VALID_PIXEL_VALUE") or 0, overload + 1),
         resolution_range=None if resolution is None else (resolution[0], resolution[1]),
+        excluded_resolution=tuple(
+            (max(ring), min(ring)) for ring in inp.every("EXCLUDE_RESOLUTION_RANGE", 2)
+        ),
         template=inp.text("NAME_TEMPLATE_OF_DATA_FRAMES"),
         notes=notes + _advice(inp),
     )
@@ -255,10 +258,6 @@ def _sweep(
 def _advice(inp: XdsInput) -> tuple[str, ...]:
     """Tell what XDS.INP says that is not applied here."""
     notes = []
-    rings = inp.every("EXCLUDE_RESOLUTION_RANGE", 2)
-    if rings:
-        ranges = ", ".join(f"{a:g}-{b:g}" for a, b in rings)
-        notes.append(f"{inp.path} excludes the resolution ranges {ranges} Å: not applied")
     region = inp.numbers("TRUSTED_REGION", 2)
     if region is not None:
         notes.append(
