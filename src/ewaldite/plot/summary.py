@@ -52,7 +52,7 @@ def summary_figure(
     layers = [cut(array, normal, 0.0) for normal in _NORMALS]
     limits = robust_limits(np.concatenate([layer.values.ravel() for layer in layers]))
     figure = new_figure(11.0, 9.2)
-    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.15)
+    figure.set_layout_engine("compressed", w_pad=0.15, h_pad=0.15)
     grid = figure.add_gridspec(2, 2)
     places = [(0, 0), (0, 1), (1, 0)]
     drawn = []
@@ -61,7 +61,7 @@ def summary_figure(
         mesh = draw_slice(axes, layer, cell, limits=limits, colours=colours, rings=rings)
         axes.set_title(plane_name(normal, 0.0), fontsize=13, color=INK, style="italic", pad=6)
         drawn.append(axes)
-    colour_bar(figure, mesh, drawn[1:2], layers[0])
+    colour_bar(figure, mesh, drawn[:2], layers[0])
     radial = figure.add_subplot(grid[1, 1])
     draw_radial(radial, curve)
     resolution_axis(radial)
