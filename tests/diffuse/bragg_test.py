@@ -136,6 +136,14 @@ def test_a_spot_of_which_nothing_could_be_counted_stays_without_an_intensity() -
     np.testing.assert_array_equal(table.variances[~gone], full.variances[~gone])
 
 
+def test_no_row_without_an_intensity_is_unmasked() -> None:
+    _, columns = wedge_columns("Excl", np.ones(7))
+    table, rows = tables(True, exposure=np.where(np.arange(7) == 1, 0.0, columns["exposure"]))
+    assert not rows["rejected"].any()
+    assert np.isnan(table.values).sum() == 1
+    np.testing.assert_array_equal(table.masks["no count"].values, np.isnan(table.values))
+
+
 @pytest.mark.filterwarnings("error")
 def test_all_spots_silent_or_never_looked_at() -> None:
     index, columns = wedge_columns("Excl", np.ones(7))

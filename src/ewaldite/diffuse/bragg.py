@@ -69,7 +69,7 @@ def bragg_table(
     data = sc.array(dims=["voxel"], values=intensity, variances=variance, unit=INTENSITY_UNIT)
     masks = {
         "partial": sc.array(dims=["voxel"], values=~((fraction >= low) & (fraction <= high))),
-        "no count": sc.array(dims=["voxel"], values=seen["rejected"] > 0.5),
+        "no count": sc.array(dims=["voxel"], values=(seen["rejected"] > 0.5) | ~counted),
     }
     return sc.DataArray(data, coords=coords, masks=masks, name="intensity")
 
