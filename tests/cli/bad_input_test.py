@@ -191,7 +191,7 @@ CASES: dict[str, tuple[Change, list[str]]] = {
     "single table": (replace(CONFIG, "[[sweep]]", "[sweep]"), ["single table", "two brackets"]),
     "TOML syntax": (
         replace(CONFIG, "d_min = 2.0", "d_min = "),
-        [r"tiny\.toml", "not valid TOML.*line 18", "Correct the line"],
+        [r"tiny\.toml", "not valid TOML.*line 16", "Correct the line"],
     ),
     "no text": (
         lambda f: (f / CONFIG).write_bytes(b"\xff\xfe\x00"),
@@ -247,7 +247,11 @@ CASES: dict[str, tuple[Change, list[str]]] = {
         [r"m\.npy", "does not exist", r"Correct \[mask\] file"],
     ),
     "map too large": (
-        replace(CONFIG, "d_min = 2.0", "d_min = 0.01"),
+        lambda f: [
+            replace(CONFIG, "d_min = 2.0", "d_min = 0.2")(f),
+            section('\n[run]\nmemory = "1 GB"\n')(f),
+            replace(CONFIG, "subdivide = [1, 1, 1]", "subdivide = [3, 3, 3]")(f),
+        ],
         ["Cannot make the map", r"it needs [\d.]+ \wB", "larger .map. d_min"],
     ),
     "output in the way": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,7 @@ def test_observed_over_truth_in_every_shell(world: World) -> None:
     columns, truth, keep = world.sums.segments.columns, world.truth, world.included
     net = columns["counts"] - columns["background"]
     edges = np.quantile(world.s[keep], np.linspace(0, 1, 9))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         shell = keep & (world.s >= low) & (world.s <= high)
         expected = (truth["signal"] + truth["bragg"])[shell].sum()
         assert net[shell].sum() / expected == pytest.approx(1, abs=0.005)

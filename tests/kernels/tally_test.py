@@ -21,12 +21,16 @@ def unpacked(rejected: NDArray[np.int64]) -> list[tuple[int, int, int]]:
 
 
 def by_histogram(
-    image: NDArray[Any], row: NDArray[np.int32], bins: int, ceiling: int = NO_CEILING
+    image: NDArray[Any],
+    row: NDArray[np.int32],
+    bins: int,
+    ceiling: int = NO_CEILING,
+    marker: int = NO_CEILING,
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int, int]]]:
     rows = int(row.max()) + 1
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_histogram(
-        image, row, 7, ceiling, histogram, overflow, np.empty(0, np.int64), 0
+        image, row, 7, ceiling, marker, histogram, overflow, np.empty(0, np.int64), 0
     )
     return histogram, overflow, unpacked(rejected[:n])
 
@@ -37,6 +41,7 @@ def by_counts(
     bins: int,
     to_filter: list[int],
     ceiling: int = NO_CEILING,
+    marker: int = NO_CEILING,
 ) -> tuple[
     NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int, int]]
 ]:
@@ -44,7 +49,8 @@ def by_counts(
     counts = np.zeros(len(to_filter), np.int64)
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_counts(
-        image, row, 7, ceiling, counts, np.array(to_filter, np.int32), histogram, overflow,
+        image, row, 7, ceiling, marker, counts, np.array(to_filter, np.int32), histogram,
+        overflow,
         np.empty(0, np.int64), 0,
     )  # fmt: skip
     return counts, histogram, overflow, unpacked(rejected[:n])
@@ -57,8 +63,8 @@ def test_every_integer_type(dtype: type[np.integer[Any]]) -> None:
     histogram, overflow, rejected = by_histogram(image, ROW, 5, ceiling=top)
     assert histogram.tolist() == [[1, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0]]
     assert overflow.tolist() == [[0, 0], [0, 0], [1, 100]]
-    # a number that no int64 holds is taken for a negative one, not for too many counts
-    assert rejected == [(4, int(dtype is not np.uint64), 7)]
+    # the largest int64 is a marker; what no int64 holds is taken for a negative number
+    assert rejected == [(4, int(dtype not in (np.uint64, np.int64)), 7)]
     counts, coarse, more, again = by_counts(image, ROW, 5, [0, 0, 1], ceiling=top)
     assert counts.tolist() == [3, 2, 103]
     assert coarse.tolist() == [[1, 0, 1, 1, 0], [0, 0, 0, 1, 0]]
@@ -87,6 +93,15 @@ def test_the_largest_unsigned_values_without_a_ceiling() -> None:
     assert by_counts(image, ROW, 4, [0, 1, 2])[3] == expected
     image = np.full(8, 2**32 - 1, np.uint32)
     assert by_histogram(image, ROW, 4)[1].tolist() == [[2, 2 * (2**32 - 1)]] * 3
+
+
+def test_a_marker_is_no_overload() -> None:
+    image = np.array([1, 60, 90, 91, 3, 2, 7, 0][: ROW.size], np.uint16)
+    row = np.zeros(image.size, np.int32)
+    _, _, rejected = by_histogram(image, row, 5, ceiling=50, marker=90)
+    _, _, _, again = by_counts(image, row, 5, [0], ceiling=50, marker=90)
+    assert rejected == again
+    assert [(p, over) for p, over, _ in rejected] == [(1, 1), (2, 0), (3, 0)]
 
 
 @pytest.mark.parametrize("ceiling", [0, 1, 3, 4, 5, 9])
@@ -126,7 +141,7 @@ def test_notes_grow_and_say_pixel_and_frame() -> None:
 def test_notes_hold_the_last_frame_and_pixel() -> None:
     image, row = np.array([-1], np.int32), np.zeros(1, np.int32)
     rejected, n = tally_histogram(
-        image, row, 65535, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
+        image, row, 65535, NO_CEILING, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
         np.array([5 << 17 | 3]), 1,
     )  # fmt: skip
     assert n == 2
@@ -134,7 +149,7 @@ def test_notes_hold_the_last_frame_and_pixel() -> None:
     # the frame does not run into the bit of what is too high, nor that into the pixel
     image, row = np.array([0, 0, 9], np.int32), np.zeros(3, np.int32)
     rejected, n = tally_histogram(
-        image, row, 65535, 9, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
+        image, row, 65535, 9, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
         rejected, n,
     )  # fmt: skip
     assert unpacked(rejected[:n]) == [(5, 0, 3), (0, 0, 65535), (2, 1, 65535)]
@@ -163,7 +178,9 @@ def test_oracle_histogram() -> None:
     for i, j, value in given["hist_row_col_val_1based"]:
         expected[i - 1, j - 1] = value
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
-    tally_histogram(image, row, 0, NO_CEILING, histogram, overflow, np.empty(0, np.int64), 0)
+    tally_histogram(
+        image, row, 0, NO_CEILING, NO_CEILING, histogram, overflow, np.empty(0, np.int64), 0
+    )
     np.testing.assert_array_equal(histogram, expected)
     at, value = given["overflow_row_val"]
     assert np.flatnonzero(overflow[:, 1]).tolist() == [at - 1]

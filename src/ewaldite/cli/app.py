@@ -21,6 +21,7 @@ app = App(
     name="ewaldite",
     help="From detector counts to intensity in reciprocal space, with error bars.",
     version=installed_version,
+    suppress_keyboard_interrupt=False,
 )
 app.command(diffuse)
 

@@ -57,6 +57,7 @@ def count_frames(
     filter_grid: Grid,
     bins: int,
     ceiling: int = NO_CEILING,
+    marker: int = NO_CEILING,
 ) -> Tally:
     """Count frames into segments and into the histograms of the filter.
 
@@ -72,6 +73,8 @@ def count_frames(
         Length of the histograms: counts 0 … bins - 1; 0 for none.
     ceiling:
         Counts at or above it are no measurement, as are negative ones.
+    marker:
+        Values at or above it say that there is no count, not that it is too high.
 
     Returns
     -------
@@ -90,11 +93,11 @@ def count_frames(
         tally.enter_voxels(row, *trace.changes(position))
         if one_to_one:
             rejected, rejections = tally.tally_histogram(
-                flat, row, position, ceiling, histogram, overflow, rejected, rejections
+                flat, row, position, ceiling, marker, histogram, overflow, rejected, rejections
             )
         else:
             rejected, rejections = tally.tally_counts(
-                flat, row, position, ceiling, counts, to_filter, histogram, overflow,
+                flat, row, position, ceiling, marker, counts, to_filter, histogram, overflow,
                 rejected, rejections,
             )  # fmt: skip
     if one_to_one:

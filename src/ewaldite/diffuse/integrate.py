@@ -76,6 +76,8 @@ class CountSettings:
         Length of the filter's histograms; 0 for none.
     ceiling:
         Values at or above it are no measurement.
+    marker:
+        Values at or above it are not even too high: they mark pixels without a count.
     gain, pedestal:
         Detector units per photon, and at zero photons.
     oversample:
@@ -84,6 +86,7 @@ class CountSettings:
 
     bins: int
     ceiling: int = NO_CEILING
+    marker: int = NO_CEILING
     gain: float = 1.0
     pedestal: float = 0.0
     oversample: int = 1
@@ -157,6 +160,7 @@ def integrate_wedge(
         filter_grid=filter_grid,
         bins=settings.bins,
         ceiling=settings.ceiling,
+        marker=settings.marker,
     )
     retracted = retract_rejected(
         trace=trace,

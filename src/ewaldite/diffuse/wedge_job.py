@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.count import Tally
+from ewaldite.diffuse.count import NO_CEILING, Tally
 from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.integrate import CountSettings, WedgeSums, integrate_wedge
 from ewaldite.diffuse.options import DiffuseOptions
@@ -106,6 +106,7 @@ class WedgeJob:
             settings=CountSettings(
                 bins=self.bins,
                 ceiling=entry.ceiling,
+                marker=min(entry.images.markers, default=NO_CEILING),
                 gain=integrate.gain,
                 pedestal=integrate.pedestal,
                 oversample=integrate.oversample,

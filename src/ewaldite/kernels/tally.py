@@ -43,6 +43,7 @@ def tally_histogram(
     row: NDArray[np.int32],
     frame: int,
     ceiling: int,
+    marker: int,
     histogram: NDArray[np.uint32],
     overflow: NDArray[np.int64],
     rejected: NDArray[np.int64],
@@ -60,6 +61,8 @@ def tally_histogram(
         Position of the frame in the wedge, below 65536.
     ceiling:
         Counts at or above it, and negative ones, are no measurement.
+    marker:
+        Values at or above it say that there is no count, not that it is too high.
     histogram:
         Pixels by count; dims (row, count), uint32; added to.
     overflow:
@@ -83,7 +86,7 @@ def tally_histogram(
             flat[np.uint64(r) * bins + np.uint64(c)] += np.uint32(1)
         elif r >= 0:
             if c < 0 or c >= ceiling:
-                rejected = _noted(rejected, rejections, p, c >= ceiling, frame)
+                rejected = _noted(rejected, rejections, p, ceiling <= c < marker, frame)
                 rejections += 1
             else:
                 overflow[r, 0] += 1
@@ -97,6 +100,7 @@ def tally_counts(
     row: NDArray[np.int32],
     frame: int,
     ceiling: int,
+    marker: int,
     counts: NDArray[np.int64],
     to_filter: NDArray[np.int32],
     histogram: NDArray[np.uint32],
@@ -110,7 +114,7 @@ def tally_counts(
 
     Parameters
     ----------
-    image, row, frame, ceiling, rejected, rejections:
+    image, row, frame, ceiling, marker, rejected, rejections:
         The same.
     counts:
         Summed counts; dims (row), int64; added to.
@@ -131,7 +135,7 @@ def tally_counts(
             continue
         c = np.int64(image[p])
         if c < 0 or c >= ceiling:
-            rejected = _noted(rejected, rejections, p, c >= ceiling, frame)
+            rejected = _noted(rejected, rejections, p, ceiling <= c < marker, frame)
             rejections += 1
             continue
         counts[r] += c
