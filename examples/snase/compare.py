@@ -1,14 +1,15 @@
 """Correlations of the diffuse map of ten stills with itself and with a published map.
 
 ``python compare.py OUT REFERENCE``: OUT is the folder that ``ewaldite diffuse run snase.toml``
-left, REFERENCE the map that lunus made of all 96 images, ``snc_diffuse_reference.lat.bz2``. Only
-files that the program wrote are read. The numbers are those of README.md.
+left, REFERENCE the map that lunus made of all 96 images, ``snc_diffuse_reference.lat.bz2``.
+Only files that the program wrote are read. The numbers are those of README.md.
 """
 
 from __future__ import annotations
 
 import bz2
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,8 @@ ORIGIN = np.array([30, 30, 39])
 NOTHING = -32000.0
 #: Where correlations with the reference are told apart, 1/Å.
 RANGES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55)
-#: Limits within which the isotropic scattering tells how bright a still is, 1/Å.
-BRIGHTNESS = (0.3, 0.6)
+#: Limits within which the isotropic scattering tells about stills and detector, 1/Å.
+ISOTROPIC = (0.3, 0.6)
 _FRIEDEL, _TWO_FOLD = np.array([-1, -1, -1]), np.array([-1, -1, 1])
 
 
@@ -113,12 +114,13 @@ def rows_of(hkl: IntArray, wanted: IntArray) -> IntArray:
     order = np.argsort(keys)
     place = np.minimum(np.searchsorted(keys[order], sought), keys.size - 1)
     found = order[place]
-    return np.where(keys[found] == sought, found, -1)
+    return np.asarray(np.where(keys[found] == sought, found, -1), dtype=np.int64)
 
 
 def hkl_of(table: sc.DataArray) -> IntArray:
     """Whole hkl of a table on the grid of cells; dims (voxel, hkl)."""
-    return np.rint(np.stack([table.coords[x].values for x in "hkl"], axis=1)).astype(np.int64)
+    centre = np.stack([column(table, x) for x in "hkl"], axis=1)
+    return np.asarray(np.rint(centre), dtype=np.int64)
 
 
 def column(table: sc.DataArray, name: str) -> FloatArray:
@@ -167,21 +169,30 @@ def with_reference(
     both = np.isfinite(value) & np.isfinite(other)
     x, y, length = value[both], anisotropic(s[both], other[both]), s[both]
     out = {name: correlation(x, y)}
-    for low, high in zip(RANGES[:-1], RANGES[1:], strict=True):
+    for low, high in pairwise(RANGES):
         rows = (length >= low) & (length < high)
         out[f"{name}, {low:g}-{high:g} 1/Å"] = correlation(x[rows], y[rows])
     return out
 
 
-def brightness(observations: sc.DataArray) -> FloatArray:
-    """How bright each still is, relative to the first; dims (sweep)."""
-    s = np.sqrt(sum(column(observations, x) ** 2 for x in ("sx", "sy", "sz")))
-    rows = (s >= BRIGHTNESS[0]) & (s < BRIGHTNESS[1])
+def evenness(observations: sc.DataArray) -> dict[str, float]:
+    """How bright every still is, relative to the first, and above the beam relative to below.
+
+    Both are 1 where transmissions and corrections are right: solvent and air scatter evenly.
+    """
+    direction = np.stack([column(observations, x) for x in ("sx", "sy", "sz")], axis=1)
+    s = np.linalg.norm(direction, axis=1)
+    rows = (s >= ISOTROPIC[0]) & (s < ISOTROPIC[1])
     sweep = observations.coords["sweep"].values[rows]
-    counts, exposure = (
-        np.bincount(sweep, column(observations, x)[rows]) for x in ("counts", "exposure")
-    )
-    return np.asarray((counts / exposure) / (counts / exposure)[0])
+    exposure = column(observations, "exposure")[rows]
+    counts = np.bincount(sweep, column(observations, "counts")[rows])
+    bright = counts / np.bincount(sweep, exposure)
+    out = {f"brightness of still {i + 1}": float(x / bright[0]) for i, x in enumerate(bright)}
+    value = observations.values[rows]
+    relative = value / (value - anisotropic(s[rows], value))
+    up = direction[rows, 1] > 0
+    halves = [np.average(relative[x], weights=exposure[x]) for x in (up, ~up)]
+    return out | {"sy > 0 over sy < 0": float(halves[0] / halves[1])}
 
 
 def half_sets(merged: sc.DataArray) -> dict[str, float]:
@@ -194,27 +205,10 @@ def half_sets(merged: sc.DataArray) -> dict[str, float]:
 
 
 def compare(out: Path, reference: Path) -> dict[str, float]:
-    """All numbers.
-
-    Parameters
-    ----------
-    out:
-        Folder with results of the program.
-    reference:
-        The map of lunus.
-
-    Returns
-    -------
-    :
-        Numbers by name.
-    """
+    """All numbers by name, of a folder with results and the map of lunus."""
     observations = ewaldite.load(out / "observations.nxs")
     listed, lattice = listed_voxels(), read_lattice(reference)
-    numbers = {
-        f"brightness of still {i + 1}": float(x)
-        for i, x in enumerate(brightness(observations))
-    }
-    found = {}
+    numbers, found = evenness(observations), {}
     for noise in ("empirical", "poisson"):
         # No symmetry, not even Friedel's: only what was seen of a voxel itself
         rng = np.random.default_rng(0)

@@ -141,7 +141,8 @@ def test_notes_grow_and_say_pixel_and_frame() -> None:
 def test_notes_hold_the_last_frame_and_pixel() -> None:
     image, row = np.array([-1], np.int32), np.zeros(1, np.int32)
     rejected, n = tally_histogram(
-        image, row, 65535, NO_CEILING, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
+        image, row, 65535, NO_CEILING, NO_CEILING,
+        np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
         np.array([5 << 17 | 3]), 1,
     )  # fmt: skip
     assert n == 2
@@ -149,7 +150,8 @@ def test_notes_hold_the_last_frame_and_pixel() -> None:
     # the frame does not run into the bit of what is too high, nor that into the pixel
     image, row = np.array([0, 0, 9], np.int32), np.zeros(3, np.int32)
     rejected, n = tally_histogram(
-        image, row, 65535, 9, NO_CEILING, np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
+        image, row, 65535, 9, NO_CEILING,
+        np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
         rejected, n,
     )  # fmt: skip
     assert unpacked(rejected[:n]) == [(5, 0, 3), (0, 0, 65535), (2, 1, 65535)]

@@ -49,7 +49,7 @@ def test_without_a_range_all_are_taken() -> None:
 def test_a_gap_names_the_missing_file_and_what_to_do() -> None:
     with pytest.raises(UserError) as caught:
         select_frames({1, 2, 5}, None, (), "error", name)
-    assert "a_0003.cbf (frame 3) and 1 more is missing" in str(caught.value)
+    assert "a_0003.cbf (frame 3) and 1 more are missing" in str(caught.value)
     assert "exclude" in str(caught.value)
 
 
