@@ -176,7 +176,7 @@ def with_reference(
 
 
 def evenness(observations: sc.DataArray) -> dict[str, float]:
-    """How bright every still is, relative to the first, and above the beam relative to below.
+    """How bright stills are, relative to the first, and one side of the beam to the other.
 
     Both are 1 where transmissions and corrections are right: solvent and air scatter evenly.
     """

@@ -257,18 +257,26 @@ def test_empirical_noise_finds_a_gain_that_counting_statistics_do_not() -> None:
         assert chi2 == pytest.approx(gain, rel=0.05)
 
 
-def test_pooled_estimate_serves_one_or_two_observations_only() -> None:
+@pytest.mark.parametrize("multiplicity", [1, 2, 3, 7])
+def test_own_scatter_is_drawn_towards_that_of_the_shell(multiplicity: int) -> None:
     rng = np.random.default_rng(28)
-    table = simulate(rng, 20.0, voxels=1000, multiplicity=3, spread=0.0)
-    table = replace(table, s=np.tile([0.1, 0.0, 0.0], (3000, 1)))
-    few = merge(table.select(slice(0, 2000)), GROUP, noise="empirical", rng=rng)
-    assert np.ptp(few.variances) < 1e-6 * few.variances.mean()
-    many = merge(table, GROUP, noise="empirical", rng=rng)
-    scatter = np.var(table.counts.reshape(3, 1000), axis=0, ddof=1) / 3
-    some = scatter > 0
-    np.testing.assert_allclose(many.variances[some], scatter[some], rtol=1e-6)
-    alone = merge(table.select(slice(0, 1000)), GROUP, noise="empirical", rng=rng)
-    assert np.all(alone.variances > 0)
+    table = simulate(rng, 20.0, voxels=1000, multiplicity=7, spread=0.0)
+    table = replace(table, s=np.tile([0.1, 0.0, 0.0], (7000, 1)))
+    whole = merge(table, GROUP, noise="empirical", rng=rng)
+    merged = merge(
+        table.select(slice(0, 1000 * multiplicity)), GROUP, noise="empirical", rng=rng
+    )
+    if multiplicity == 1:
+        # Nothing scatters: counting statistics stand in
+        np.testing.assert_allclose(merged.variances, merged.values, rtol=0.2)
+        return
+    counts = table.counts.reshape(7, 1000)[:multiplicity]
+    own = np.var(counts, axis=0, ddof=1) / multiplicity
+    free = multiplicity - 1
+    expected = (free * own + 3 * own.mean()) / (free + 3)
+    np.testing.assert_allclose(merged.variances, expected, rtol=1e-6)
+    assert np.ptp(merged.variances) > 0
+    assert whole.variances.mean() < merged.variances.mean() or multiplicity == 7
 
 
 def test_merged_table_has_the_promised_form() -> None:

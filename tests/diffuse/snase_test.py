@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import scipp as sc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -185,6 +186,52 @@ def test_mates_are_paired_once_and_never_with_themselves(compare: ModuleType) ->
     assert len(first) == 1
     first, second = compare.mates(hkl, np.array([-1, -1, 1]))
     assert {(int(a), int(b)) for a, b in zip(first, second, strict=True)} == {(0, 3)}
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_rows_are_found_whatever_their_order(seed: int) -> None:
+    compare = load_compare()
+    rng = np.random.default_rng(seed)
+    hkl = np.unique(rng.integers(-60, 61, (500, 3)), axis=0)
+    table = rng.permutation(hkl)[:300]
+    rows = compare.rows_of(table, hkl)
+    found = rows >= 0
+    assert found.sum() == len(table)
+    np.testing.assert_array_equal(table[rows[found]], hkl[found])
+
+
+def test_brightness_and_evenness_of_a_table_made_uneven(compare: ModuleType) -> None:
+    rng = np.random.default_rng(9)
+    direction = rng.normal(size=(40_000, 3))
+    s = rng.uniform(0.25, 0.65, 40_000)
+    direction *= (s / np.linalg.norm(direction, axis=1))[:, None]
+    sweep = np.arange(40_000) % 2
+    exposure = rng.uniform(1.0, 3.0, 40_000)
+    intensity = (500.0 - 400.0 * s) * np.where(direction[:, 1] > 0, 1.05, 1.0)
+    observed = intensity * np.where(sweep == 1, 0.8, 1.0)
+    columns = {"exposure": exposure, "counts": observed * exposure, "sweep": sweep}
+    columns |= {f"s{x}": direction[:, i] for i, x in enumerate("xyz")}
+    table = sc.DataArray(
+        sc.array(dims=["voxel"], values=observed),
+        coords={name: sc.array(dims=["voxel"], values=x) for name, x in columns.items()},
+    )
+    found = compare.evenness(table)
+    assert found["brightness of still 1"] == 1.0
+    assert found["brightness of still 2"] == pytest.approx(0.8, rel=0.01)
+    assert found["sy > 0 over sy < 0"] == pytest.approx(1.05, rel=0.005)
+
+
+def test_correlation_with_a_reference_is_told_apart_by_range(compare: ModuleType) -> None:
+    rng = np.random.default_rng(10)
+    s = rng.uniform(0.05, 0.55, 20_000)
+    signal, noise = rng.normal(size=(2, 20_000))
+    reference = 1000.0 * s + np.where(s < 0.25, signal, noise)
+    reference[::7] = np.nan
+    found = compare.with_reference("r", s, signal, reference)
+    assert found["r, 0.15-0.25 1/Å"] > 0.9
+    assert abs(found["r, 0.35-0.45 1/Å"]) < 0.1
+    assert 0.2 < found["r"] < 0.6
 
 
 def test_self_correlation_of_a_symmetric_map_with_noise(compare: ModuleType) -> None:

@@ -7,9 +7,11 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.observations import INTENSITY_UNIT
+from ewaldite.kernels.clusters import clusters
 from ewaldite.model.sums import Sums, packed
 
 COMPLETE = (0.95, 1.05)
+_SUMMED = ("pixels", "fraction", "counts", "exposure", "diffuse")
 
 
 def bragg_table(
@@ -88,3 +90,73 @@ def _diffuse(spots: Sums, included: Sums) -> NDArray[np.float64]:
     keys, wanted = packed(included.index), packed(spots.index)
     at = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
     return np.asarray(np.where(keys[at] == wanted, rate[at], np.nan))
+
+
+def join_reflections(
+    table: sc.DataArray, phi: NDArray[np.float64], span: float
+) -> sc.DataArray:
+    """Join the parts of reflections that the border of two wedges cut.
+
+    Rows of one reflection and sweep that lie within a span of rotation are summed: their
+    intensities are integrals over parts of the spot. Positions are means over the pairs. What
+    is still partial is told from the summed fraction.
+
+    Parameters
+    ----------
+    table:
+        See :func:`bragg_table`; dims (voxel).
+    phi:
+        Spindle angle of each row; dims (voxel), degrees; NaN counts as 0.
+    span:
+        Largest rotation within a reflection, degrees; 0 joins nothing.
+
+    Returns
+    -------
+    :
+        The table, in the order of sweep, reflection, rotation.
+    """
+    if span <= 0 or len(table) == 0:
+        return table
+    column = {name: coord.values for name, coord in table.coords.items()}
+    hkl = np.stack([column[name] for name in "hkl"], axis=1).astype(np.int64)
+    key, sweep = packed(hkl), column["sweep"].astype(np.int64)
+    place = np.nan_to_num(phi)
+    order = np.lexsort((place, key, sweep))
+    cluster = clusters(sweep[order], key[order], place[order], span)
+    first = np.flatnonzero(np.diff(cluster, prepend=-1))
+
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum of what is known; NaN where nothing is."""
+        known = np.add.reduceat(np.isfinite(values[order]).astype(np.int64), first)
+        summed = np.add.reduceat(np.nan_to_num(values[order]), first)
+        return np.where(known > 0, summed, np.nan)
+
+    joined = {name: total(column[name]) for name in _SUMMED}
+    joined |= {
+        name: total(column[name] * column["pixels"]) / joined["pixels"]
+        for name in ("ix", "iy", "iz")
+    }
+    joined |= {name: column[name][order][first] for name in (*"hkl", "wedge", "sweep")}
+    coords = {
+        name: _column(joined[name], None if coord.unit is None else str(coord.unit))
+        for name, coord in table.coords.items()
+    }
+    low, high = COMPLETE
+    fraction = joined["fraction"]
+    silent = np.maximum.reduceat(table.masks["no count"].values[order], first)
+    return sc.DataArray(
+        sc.array(
+            dims=["voxel"],
+            values=total(table.values),
+            variances=total(table.variances),
+            unit=table.unit,
+        ),
+        coords=coords,
+        masks={
+            "partial": sc.array(
+                dims=["voxel"], values=~((fraction >= low) & (fraction <= high))
+            ),
+            "no count": sc.array(dims=["voxel"], values=silent),
+        },
+        name=table.name,
+    )

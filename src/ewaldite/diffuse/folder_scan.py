@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
 from ewaldite.errors import UserError
 from ewaldite.io.images import ImageSeries, open_images
+from ewaldite.io.nexus import is_foreign_hdf5
 
 DEPTH = 3
 MOST_FILES = 200_000
@@ -163,7 +162,7 @@ def _templates(files: Sequence[Path]) -> list[Path]:
 
 def _masters(files: Sequence[Path]) -> list[Path]:
     """HDF5 files that hold or link images and are no part of another one."""
-    candidates = [path for path in files if _HDF5.search(path.name) and _may_be_master(path)]
+    candidates = [path for path in files if _HDF5.search(path.name) and is_foreign_hdf5(path)]
     parts: set[Path] = set()
     series = {}
     for path in candidates:
@@ -175,11 +174,3 @@ def _masters(files: Sequence[Path]) -> list[Path]:
         images.close()
         series[path] = images
     return [path for path in series if path.resolve() not in parts]
-
-
-def _may_be_master(path: Path) -> bool:
-    try:
-        with h5py.File(path, "r") as file:
-            return "ewaldite_format" not in file.attrs
-    except OSError:
-        return False

@@ -18,6 +18,9 @@ from ewaldite.model.uncertainty import difference, weighted_counts
 FloatArray = NDArray[np.float64]
 Noise = Literal["poisson", "empirical"]
 
+# Degrees of freedom that the scatter of the shell counts for in empirical errors
+_POOLED = 3.0
+
 
 def merge(
     observations: Observations | sc.DataArray,
@@ -176,10 +179,10 @@ def _scatter(t: FloatArray, intensity: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def _empirical_variance(t: FloatArray, scatter: FloatArray) -> FloatArray:
-    """Scatter per degree of freedom over Σ w e a.
+    """Scatter per degree of freedom over Σ w e a, drawn towards that of the shell.
 
-    Pooled in shells for one or two observations, and for those that all agree, as where nothing
-    was counted.
+    The shell's counts as much as three more observations: the scatter of a few is by chance
+    often far too small.
     """
     free = t[column.MULTIPLICITY] - 1
     shell = (t[column.EXPOSURE_S] / t[column.EXPOSURE] / SHELL_WIDTH).astype(np.int64)
@@ -190,8 +193,7 @@ def _empirical_variance(t: FloatArray, scatter: FloatArray) -> FloatArray:
         return _poisson_variance(t)
     shells = np.arange(bottom.size)
     pooled = np.interp(shells, shells[some], top[some] / bottom[some])[shell]
-    own = (t[column.MULTIPLICITY] > 2) & (scatter > 0)
-    per_freedom = np.where(own, scatter / np.maximum(free, 1.0), pooled)
+    per_freedom = (scatter + _POOLED * pooled) / (free + _POOLED)
     return np.asarray(per_freedom / t[column.W_EXPOSURE])
 
 

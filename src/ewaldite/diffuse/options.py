@@ -48,7 +48,12 @@ class SweepOptions(Section):
     exposure: float | None = Field(None, gt=0, description="s a frame, where no file says it")
     background_exposure: float | None = Field(None, gt=0, description="s a background frame")
     transmission: float = Field(1.0, gt=0, description="beam transmission of the sweep")
-    background_transmission: float = Field(1.0, gt=0, description="and of its background")
+    background_transmission: float | None = Field(
+        None,
+        gt=0,
+        description="and of its background; default: the sweep's, times the ratio of the "
+        "transmissions that the images of both name",
+    )
     phi: list[float] | None = Field(None, description="degrees, one a frame, for stills")
 
 
@@ -92,7 +97,9 @@ class IntegrateOptions(Section):
     seed: int = Field(0, ge=0, description="of the draws")
     missing: Literal["error", "skip"] = Field("error", description="unreadable frames")
     gain: float = Field(1.0, gt=0, description="detector units per photon")
-    pedestal: float = Field(0.0, description="detector units at zero photons")
+    pedestal: float | None = Field(
+        None, description="detector units at zero photons; default: what the images say, or 0"
+    )
 
 
 class CorrectionOptions(Section):
@@ -132,6 +139,11 @@ class ScaleOptions(Section):
     subdivide: Triple = Field((1, 1, 1), description="voxels a cell along a*, b*, c*")
     mode: GridMode = Field("node", description="node or split: where voxels lie for even n")
     minimum_pixels: int = Field(1, ge=1, description="fewer pixels make no observation")
+    bragg_within_degrees: float = Field(
+        1.0,
+        ge=0,
+        description="join the parts of a reflection that lie within this span in one sweep",
+    )
     merge_within_degrees: float = Field(
         0.0, ge=0, description="join observations of one voxel in a sweep within this span"
     )

@@ -65,11 +65,21 @@ def open_background(
         _reader(section, series),
         metadata.phi,
         metadata.width,
-        exposure * section.background_transmission,
+        exposure * _transmission(section, images, series),
         series.markers,
         ceiling,
     )
     return source, series.digest()
+
+
+def _transmission(section: SweepOptions, images: ImageSeries, series: ImageSeries) -> float:
+    """Transmission for the background: the option, else by the ratio in the headers."""
+    if section.background_transmission is not None:
+        return section.background_transmission
+    of_sweep, of_background = images.metadata.transmission, series.metadata.transmission
+    if not of_sweep or not of_background:
+        return section.transmission
+    return section.transmission * of_background / of_sweep
 
 
 def _reader(section: SweepOptions, series: ImageSeries) -> Callable[[int], Image]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +153,7 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
         angles=section.phi,
         experiment=section.experiment,
     )
+    sweep = _as_stills(section, sweep, images)
     _check_detector(section, sweep, images)
     sweep, resolved, notes = resolve_corrections(sweep, images.metadata, options.corrections)
     exposure, exposure_notes = frame_exposure(section, sweep, images, skip=skip)
@@ -199,6 +200,20 @@ def _without_image(section: SweepOptions, paths: list[Path], images: ImageSeries
         f"{len(lost)} of the {len(described)} frames that the geometry {section.geometry} "
         f"describes ({lost[0]} to {lost[-1]}) have no image in {section.images}"
     ]
+
+
+def _as_stills(section: SweepOptions, sweep: Sweep, images: ImageSeries) -> Sweep:
+    """Geometry without swept angle, where the images or given angles say that they are stills.
+
+    A program that indexed stills as a sweep gives them a width that they do not have.
+    """
+    width = images.metadata.width
+    still = width is not None and not np.any(width)
+    if not (still or section.phi is not None) or not np.any(sweep.scan.width):
+        return sweep
+    note = f"the images of '{section.name}' are stills: they sweep no volume"
+    scan = replace(sweep.scan, width=np.zeros(len(sweep.scan)))
+    return replace(sweep, scan=scan, notes=(*sweep.notes, note))
 
 
 def _check_detector(section: SweepOptions, sweep: Sweep, images: ImageSeries) -> None:

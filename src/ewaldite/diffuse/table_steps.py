@@ -13,7 +13,7 @@ import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.bragg import bragg_table
+from ewaldite.diffuse.bragg import bragg_table, join_reflections
 from ewaldite.diffuse.collect import Collected, collect, masked_with_neighbours
 from ewaldite.diffuse.combine import join_neighbours
 from ewaldite.diffuse.context import Context
@@ -26,7 +26,7 @@ from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import atomic_path, write_text
-from ewaldite.io.nexus import TableWriter, iterate, load, save
+from ewaldite.io.nexus import TableWriter, load, save
 from ewaldite.model.grid import Grid
 
 #: Grids of the collected sums.
@@ -144,7 +144,7 @@ def combine_tables(context: Context) -> None:
     options = context.options
     table = Observations.from_scipp(load(context.work / "observations.nxs"))
     span = options.scale.merge_within_degrees
-    joined = join_neighbours(table, _phi(context, table), span)
+    joined = join_neighbours(table, _phi(context, table.sweep, table.iz), span)
     if len(joined) < len(table):
         context.log.info("combine: %d observations joined to %d", len(table), len(joined))
     context.log.info("combine: %d observations", len(joined))
@@ -154,7 +154,9 @@ def combine_tables(context: Context) -> None:
         context.provenance(),
         sample=context.sample(options.scale.grid),
     )
-    bragg = sc.concat(list(iterate(context.work / "bragg.nxs")), "voxel")
+    spots = load(context.work / "bragg.nxs")
+    place = _phi(context, spots.coords["sweep"].values, spots.coords["iz"].values)
+    bragg = join_reflections(spots, place, options.scale.bragg_within_degrees)
     _say_incomplete(context, bragg)
     save(
         context.path("bragg.nxs"),
@@ -164,13 +166,15 @@ def combine_tables(context: Context) -> None:
     )
 
 
-def _phi(context: Context, table: Observations) -> NDArray[np.float64]:
-    """Spindle angle of observations; dims (voxel), degrees."""
-    phi = np.empty(len(table))
+def _phi(
+    context: Context, sweep: NDArray[np.int32], iz: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Spindle angle at positions in the scans; dims (voxel), degrees."""
+    phi = np.empty(iz.size)
     for entry in context.entries:
-        rows = table.sweep == entry.number
+        rows = sweep == entry.number
         scan = entry.sweep.scan
-        phi[rows] = np.interp(table.iz[rows], np.arange(len(scan)), scan.phi)
+        phi[rows] = np.interp(iz[rows], np.arange(len(scan)), scan.phi)
     return phi
 
 

@@ -108,13 +108,19 @@ class WedgeJob:
                 ceiling=entry.ceiling,
                 marker=min(entry.images.markers, default=NO_CEILING),
                 gain=integrate.gain,
-                pedestal=integrate.pedestal,
+                pedestal=self._pedestal,
                 oversample=integrate.oversample,
             ),
             outliers=self._outliers,
             rng=lambda at: np.random.default_rng([integrate.seed, entry.number, at]),
             workspace=self.workspace,
         )
+
+    @property
+    def _pedestal(self) -> float:
+        """The option, else what the images say."""
+        given = self.options.integrate.pedestal
+        return (self.entry.images.metadata.pedestal or 0.0) if given is None else given
 
     def _frames(self, positions: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
         for position in positions:

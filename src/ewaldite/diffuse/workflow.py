@@ -14,6 +14,8 @@ from ewaldite.run.steps import Step, run_steps, stale_steps
 
 STEPS = ("mask", "filter", "integrate", "correct", "export", "combine", "merge", "map")
 
+_JOINING = {"merge_within_degrees", "bragg_within_degrees"}
+
 
 def workflow(context: Context) -> list[Step]:
     """Steps of a run, each with all that its result depends on.
@@ -69,7 +71,10 @@ def workflow(context: Context) -> list[Step]:
             "correct",
             ("mask",),
             (out / "corrections.nxs",),
-            {"corrections": options.corrections},
+            {
+                "corrections": options.corrections,
+                "integrate": {"wedge_degrees": options.integrate.wedge_degrees},
+            },
             lambda: write_corrections(context),
         ),
         Step(
@@ -83,7 +88,10 @@ def workflow(context: Context) -> list[Step]:
             "combine",
             ("export",),
             (out / "observations.nxs", out / "bragg.nxs"),
-            {"scale": {"merge_within_degrees": options.scale.merge_within_degrees}, **crystal},
+            {
+                "scale": options.scale.model_dump(include=_JOINING),
+                **crystal,
+            },
             lambda: combine_tables(context),
         ),
         Step(

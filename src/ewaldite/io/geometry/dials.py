@@ -132,11 +132,6 @@ def _beam(experiment: Experiment, turn: FloatArray, notes: list[str]) -> Beam:
     if model.get("polarization_normal"):
         normal = experiment.numbers(model, "polarization_normal", (3,))
     measured = fraction is not None and float(fraction) != DEFAULT_POLARIZATION
-    if not measured:
-        notes.append(
-            f"the polarization of {DEFAULT_POLARIZATION} in {experiment.path} is a default of"
-            " DIALS, not a measurement"
-        )
     return Beam(
         wavelength=float(1.0 / np.linalg.norm(s0)),
         direction=s0 / np.linalg.norm(s0),

@@ -202,3 +202,12 @@ def _sizes(node: h5py.Group) -> dict[str, int]:
 
 def _unreadable(name: str, found: str, remedy: str) -> UserError:
     return UserError(f"read {name}", found, remedy)
+
+
+def is_foreign_hdf5(path: PathLike) -> bool:
+    """Whether a file is HDF5 that this program did not write: an image series, perhaps."""
+    try:
+        with h5py.File(path, "r") as file:
+            return "ewaldite_format" not in file.attrs
+    except OSError:
+        return False
