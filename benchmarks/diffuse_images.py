@@ -75,7 +75,7 @@ def read_all(folder: Path) -> None:
 
 
 def reduce_all(folder: Path, workers: int) -> None:
-    """Mask, filter, integrate, correct, export."""
+    """All that is done per image: read, mask, filter, integrate, correct."""
     import shutil
 
     from ewaldite.diffuse.config import read_config
@@ -88,7 +88,7 @@ def reduce_all(folder: Path, workers: int) -> None:
     options = options.model_copy(
         update={"run": options.run.model_copy(update={"workers": workers})}
     )
-    run(Context(options, folder), ["export"])
+    run(Context(options, folder), ["integrate"])
 
 
 def measured(folder: Path, what: str) -> dict[str, float]:

@@ -42,7 +42,8 @@ def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
     :
         ``solid_angle`` (mrad²), ``polarization``, ``efficiency``, ``attenuation``, their
         product ``total`` (mrad²), ``d3s`` (1/Å³ per frame) and ``s`` (length of the scattering
-        vector, 1/Å); dims (slow, fast), float64, NaN where there is no panel.
+        vector, 1/Å); dims (slow, fast), float32 (six digits
+        are enough to look at), NaN where there is no panel.
     """
     wedge, shape = entry.sweep.wedges[0], entry.sweep.image_shape
     out = {name: np.full(shape, np.nan) for name in (*_UNITS, "s")}
@@ -65,7 +66,9 @@ def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
     units = {**_UNITS, "s": "1/angstrom"}
     return sc.DataGroup(
         {
-            name: sc.array(dims=["slow", "fast"], values=values, unit=units[name])
+            name: sc.array(
+                dims=["slow", "fast"], values=values.astype(np.float32), unit=units[name]
+            )
             for name, values in out.items()
         }
     )

@@ -141,7 +141,8 @@ class FeatureSource:
         """
         out = np.full(self.image_shape[0] * self.image_shape[1], np.nan)
         for pixel, features in self.bands(np.ones(self.image_shape, dtype=bool), 1 << 17):
-            out[pixel] = np.linalg.norm(features[:, walk.SX : walk.SZ + 1], axis=1)
+            s = features[:, walk.SX : walk.SZ + 1]
+            out[pixel] = np.sqrt(np.einsum("px,px->p", s, s))
         return out.reshape(self.image_shape)
 
 

@@ -66,14 +66,15 @@ def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelM
         mask = mask.with_reason("virtual pixels", virtual_pixels(shape))
     if section.file is not None:
         mask = mask.with_reason("mask file", read_mask_file(base / section.file, shape))
-    rings = resolution_mask(
-        entry.features(sweep.wedges[0]).resolution(),
-        options.map.d_min,
-        options.map.d_max,
-        (*section.resolution_rings, *(sweep.excluded_resolution if section.untrusted else ())),
+    rings = (
+        *section.resolution_rings,
+        *(sweep.excluded_resolution if section.untrusted else ()),
     )
-    for name, excluded in rings.items():
-        mask = mask.with_reason(name, excluded)
+    if rings or options.map.d_min is not None or options.map.d_max is not None:
+        s = entry.features(sweep.wedges[0]).resolution()
+        limited = resolution_mask(s, options.map.d_min, options.map.d_max, rings)
+        for name, excluded in limited.items():
+            mask = mask.with_reason(name, excluded)
     if not mask.good.any():
         worst = max(mask.counts().items(), key=lambda item: item[1])
         raise UserError(
