@@ -152,6 +152,8 @@ def _configuration(simulation: Simulation, series: list[Series]) -> str:
             '[output]\ndirectory = "out"\n',
             *sweeps,
             '[crystal]\nspace_group = "P 21 21 21"\n',
+            "# Its peaks are weak; lower thresholds than the defaults find more of them",
+            "[filter]\nthreshold = 3.0\ndivergence_threshold = 2.75\n",
             "\n".join(corrections) + "\n",
             f"[map]\nsubdivide = [{SUBDIVIDE}, {SUBDIVIDE}, {SUBDIVIDE}]\nd_min = {D_MIN}\n",
         ]
