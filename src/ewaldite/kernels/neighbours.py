@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels.voxel_table import pack
+from ewaldite.kernels.voxel_table import pack_all
 
 
 def ball_offsets(window: float | tuple[int, int, int]) -> NDArray[np.int64]:
@@ -33,15 +33,6 @@ def ball_offsets(window: float | tuple[int, int, int]) -> NDArray[np.int64]:
     l, k, h = np.meshgrid(*(np.arange(-x, x + 1) for x in half[::-1]), indexing="ij")
     steps = np.stack([h.ravel(), k.ravel(), l.ravel()], axis=1).astype(np.int64)
     return np.asarray(steps[(steps**2).sum(axis=1) <= radius2])
-
-
-@numba.njit(nogil=True, cache=True)
-def pack_all(index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pack indices, one sortable key a voxel; dims (voxel, 3) to (voxel,), int64."""
-    keys = np.empty(index.shape[0], np.int64)
-    for i in range(index.shape[0]):
-        keys[i] = pack(index[i, 0], index[i, 1], index[i, 2])
-    return keys
 
 
 @numba.njit(nogil=True, cache=True)

@@ -18,6 +18,15 @@ def pack(h: int, k: int, l: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
+def pack_all(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pack indices to keys that sort by h, k, l; dims (voxel, 3) to (voxel,), int64."""
+    keys = np.empty(index.shape[0], np.int64)
+    for i in range(index.shape[0]):
+        keys[i] = pack(index[i, 0], index[i, 1], index[i, 2])
+    return keys
+
+
+@numba.njit(nogil=True, cache=True)
 def unpack(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     """Invert :func:`pack`; dims (voxel,) to (voxel, 3), int64."""
     out = np.empty((keys.size, 3), np.int64)

@@ -75,6 +75,19 @@ def _codes(
         ) * _BASE + np.ceil(parts * l + half)
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _place(
+    code: float, parts: int
+) -> tuple[np.int64, np.int64, np.int64, np.int64, np.int64, np.int64]:
+    """Cell along h and the part's place in it, the same along k and l."""
+    number = np.int64(code) + _BIAS
+    l = (number & _DIGIT) - _HALF - 1
+    k = ((number >> 17) & _DIGIT) - _HALF - 1
+    h = (number >> 34) - _HALF - 1
+    ch, ck, cl = h // parts, k // parts, l // parts
+    return ch, h - ch * parts, ck, k - ck * parts, cl, l - cl * parts
+
+
 @numba.njit(nogil=True, cache=True)
 def _key(
     code: float,
@@ -83,15 +96,11 @@ def _key(
     segments: NDArray[np.int64],
 ) -> int:
     """Packed segment index of a part."""
-    number = np.int64(code) + _BIAS
-    l = (number & _DIGIT) - _HALF - 1
-    k = ((number >> 17) & _DIGIT) - _HALF - 1
-    h = (number >> 34) - _HALF - 1
-    ch, ck, cl = h // parts, k // parts, l // parts
+    ch, h, ck, k, cl, l = _place(code, parts)
     return pack(
-        ch * segments[0] + segment[0, h - ch * parts],
-        ck * segments[1] + segment[1, k - ck * parts],
-        cl * segments[2] + segment[2, l - cl * parts],
+        ch * segments[0] + segment[0, h],
+        ck * segments[1] + segment[1, k],
+        cl * segments[2] + segment[2, l],
     )
 
 
@@ -104,16 +113,12 @@ def _voxels(
     out: NDArray[np.int64],
 ) -> None:
     """Packed index of the voxel of every grid that holds a part; written to ``out``."""
-    number = np.int64(code) + _BIAS
-    l = (number & _DIGIT) - _HALF - 1
-    k = ((number >> 17) & _DIGIT) - _HALF - 1
-    h = (number >> 34) - _HALF - 1
-    ch, ck, cl = h // parts, k // parts, l // parts
+    ch, h, ck, k, cl, l = _place(code, parts)
     for g in range(n.shape[0]):
         out[g] = pack(
-            ch * n[g, 0] + member[g, 0, h - ch * parts],
-            ck * n[g, 1] + member[g, 1, k - ck * parts],
-            cl * n[g, 2] + member[g, 2, l - cl * parts],
+            ch * n[g, 0] + member[g, 0, h],
+            ck * n[g, 1] + member[g, 1, k],
+            cl * n[g, 2] + member[g, 2, l],
         )
 
 

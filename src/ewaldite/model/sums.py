@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_BITS = 21
-_OFFSET = 1 << (_BITS - 1)
+from ewaldite.kernels.voxel_table import pack_all
 
 
 def packed(index: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -26,8 +25,7 @@ def packed(index: NDArray[np.int64]) -> NDArray[np.int64]:
     :
         dims (voxel), int64; ordered by h, then k, then l.
     """
-    i = np.asarray(index, dtype=np.int64) + _OFFSET
-    return np.asarray((i[:, 0] << (2 * _BITS)) | (i[:, 1] << _BITS) | i[:, 2])
+    return np.asarray(pack_all(np.ascontiguousarray(index, dtype=np.int64)))
 
 
 @dataclass(frozen=True)
