@@ -17,6 +17,7 @@ from ewaldite.errors import UserError
 
 if TYPE_CHECKING:
     from ewaldite.diffuse.context import Context
+    from ewaldite.diffuse.options import DiffuseOptions
 
 diffuse = App(name="diffuse", help="X-ray rotation images to a diffuse-scattering map.")
 
@@ -56,15 +57,10 @@ def run(
     dry_run: Annotated[bool, Parameter(help="say what would be done, and do nothing")] = False,
 ) -> None:
     """Do everything that is not done yet: images to map, with a report."""
-    from ewaldite.diffuse.workflow import stale
-
-    context = _context(config, workers, memory)
     if dry_run:
-        console = Console()
-        for name, reason in stale(context).items():
-            console.print(f"{name}: {reason}", markup=False, highlight=False)
-        console.print(f"{len(stale(context))} steps to do", highlight=False)
+        _say_what_is_stale(config, workers, memory)
         return
+    context = _context(config, workers, memory)
     _run(context, None)
     _report(context)
 
@@ -120,19 +116,38 @@ def demo(
     console.print(f"Truth comparison   {context.path('truth.txt')}", markup=False)
 
 
-def _context(config: Path, workers: int | None, memory: str | None) -> Context:
-    from ewaldite.cli.log import run_log
-    from ewaldite.diffuse.config import config_text, read_config
+def _say_what_is_stale(config: Path, workers: int | None, memory: str | None) -> None:
     from ewaldite.diffuse.context import Context
-    from ewaldite.io.atomic import write_text
+    from ewaldite.diffuse.workflow import stale
+
+    # Without log and journal: nothing is written
+    reasons = stale(Context(_options(config, workers, memory), config.parent))
+    console = Console()
+    for name, reason in reasons.items():
+        console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(reasons)} steps to do", highlight=False)
+
+
+def _options(config: Path, workers: int | None, memory: str | None) -> DiffuseOptions:
+    from ewaldite.diffuse.config import read_config
     from ewaldite.run.budget import memory_budget
-    from ewaldite.run.display import progress_for
 
     options = read_config(config)
     given = {"workers": workers, "memory": memory}
     changes = {name: value for name, value in given.items() if value is not None}
     options = options.model_copy(update={"run": options.run.model_copy(update=changes)})
     memory_budget(options.run.memory)  # a mistake there is told before any work is done
+    return options
+
+
+def _context(config: Path, workers: int | None, memory: str | None) -> Context:
+    from ewaldite.cli.log import run_log
+    from ewaldite.diffuse.config import config_text
+    from ewaldite.diffuse.context import Context
+    from ewaldite.io.atomic import write_text
+    from ewaldite.run.display import progress_for
+
+    options = _options(config, workers, memory)
     out = config.parent / options.output.directory
     try:
         (out / "work").mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import scipp as sc
 from ewaldite.crystal.cell import orthogonalization
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.integrate import WedgeSums
+from ewaldite.diffuse.map_size import check_map_size
 from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.memory import predict_need
 from ewaldite.diffuse.options import DiffuseOptions
@@ -45,8 +46,10 @@ class Shard:
 
 def mask_pixels(context: Context) -> None:
     """Step ``mask``: write the named pixel masks of every sweep to ``masks.nxs``."""
-    # A wrong space group or cell is told before any image is read
+    # A wrong space group or cell, or too fine a map, is told before any image is read
     context.log.info("space group %s", context.group.name)
+    if context.options.map.d_min is not None:
+        check_map_size(context)
     masks = {}
     for entry in context.entries:
         mask = sweep_mask(entry, context.options, context.base)
@@ -73,7 +76,7 @@ def filter_images(context: Context) -> None:
     """
     shards = all_shards(context)
     jobs = [_job(context, number) for number in range(len(context.entries))]
-    need = predict_need(context, jobs)
+    need = predict_need(jobs)
     plan = plan_workers(
         need,
         memory_budget(context.options.run.memory),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.trace import hkl_matrices
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.kernels import walk
@@ -17,7 +18,7 @@ _SAMPLE = 4001
 _ROW_BYTES = 2 * 12 + 3 * 8 * (walk.COLUMNS + 5) + 300
 
 
-def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
+def predict_need(jobs: Sequence[WedgeJob]) -> Need:
     """Predict the memory of the pass over the images.
 
     A worker holds an image and its decoding, the row of every pixel, its changes of voxel and,
@@ -26,8 +27,6 @@ def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
 
     Parameters
     ----------
-    context:
-        The run.
     jobs:
         One a sweep.
 
@@ -41,11 +40,10 @@ def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
     background = 9 if any(job.entry.background is not None for job in jobs) else 0
     shard = 0
     for job in jobs:
-        for wedge in _largest(job):
-            changes, voxels = _changes_and_voxels(job, wedge)
-            # Buckets of changes are as wide as the widest
-            rows = voxels * (_ROW_BYTES + 4 * job.bins)
-            shard = max(shard, int(pixels * changes * 8 * 1.4) + int(rows))
+        changes, segments = expected_changes(job, max(job.entry.sweep.wedges, key=len))
+        # Buckets of changes are as wide as the widest
+        rows = segments * (_ROW_BYTES + 4 * job.bins)
+        shard = max(shard, int(pixels * changes * 8 * 1.4) + int(rows))
     return Need(
         base=current_rss() + pixels * len(jobs),
         worker=pixels * (3 * itemsize + 2 * 4 + 2 + background),
@@ -54,13 +52,25 @@ def predict_need(context: Context, jobs: list[WedgeJob]) -> Need:
     )
 
 
-def _largest(job: WedgeJob) -> list[Wedge]:
-    wedges = job.entry.sweep.wedges
-    return [max(wedges, key=len)]
+def expected_changes(job: WedgeJob, wedge: Wedge) -> tuple[float, float]:
+    """Predict how often the pixels of a wedge change segment, and how many segments they see.
 
+    Changes are those that the paths ``hkl = s · M`` of a sample of pixels have on the average,
+    whatever the phase of the borders. Segments are the volume that the pixels sweep over that of
+    a segment, and a surface term: the sheet that the detector cuts out of the Ewald sphere.
 
-def _changes_and_voxels(job: WedgeJob, wedge: Wedge) -> tuple[float, float]:
-    """Changes of segment per pixel, and segments, that a wedge is expected to have."""
+    Parameters
+    ----------
+    job:
+        What the wedges of the sweep have in common.
+    wedge:
+        One of them.
+
+    Returns
+    -------
+    :
+        Changes a good pixel, and segments.
+    """
     entry, partition = job.entry, job.partition
     positions = np.arange(wedge.start, wedge.stop)
     matrices = hkl_matrices(

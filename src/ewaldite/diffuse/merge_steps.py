@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import scipp as sc
 
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.expand import expand, map_bytes
+from ewaldite.diffuse.expand import expand
+from ewaldite.diffuse.map_size import check_map_size
 from ewaldite.diffuse.merge import finish
 from ewaldite.diffuse.merge_sums import MergeSums, prepare
 from ewaldite.diffuse.observations import Observations
@@ -15,9 +18,6 @@ from ewaldite.diffuse.rates import ShellSums
 from ewaldite.diffuse.statistics import shell_table
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import iterate, load, save
-from ewaldite.run.budget import memory_budget
-from ewaldite.run.memory import current_rss
-from ewaldite.run.sizes import format_bytes
 
 _BLOCK = 500_000
 _SHELLS = 20
@@ -27,9 +27,16 @@ def merge_observations(context: Context) -> None:
     """Step ``merge``: merge the observations on the map's grid, block by block.
 
     Writes ``merged.nxs`` and the statistics in resolution shells, ``statistics.nxs``.
+
+    Raises
+    ------
+    UserError
+        If there is no observation, or the map, whose voxels the statistics count, would not fit
+        in memory.
     """
+    check_map_size(context)
     options = context.options.merge
-    source = _without_outliers(context)
+    source = _blocks(context)
     rates = ShellSums(np.zeros((5, 1, 1)))
     for block in source():
         rates = rates + prepare(block, None, None)[1]
@@ -69,20 +76,26 @@ def merge_observations(context: Context) -> None:
     )
 
 
-def _without_outliers(context: Context):  # type: ignore[no-untyped-def]
-    """Blocks of observations, with outliers masked if the options ask for it."""
-    path, options = context.work / "map_observations.nxs", context.options.merge
-    if options.outlier_sigma is None:
-        return lambda: (Observations.from_scipp(b) for b in iterate(path, rows=_BLOCK))
+def _blocks(context: Context) -> Callable[[], Iterator[Observations]]:
+    """What begins another pass over the observations, without outliers if the options ask."""
+    if context.options.merge.outlier_sigma is not None:
+        table = _without_outliers(context, context.options.merge.outlier_sigma)
+        return lambda: iter([table])
+    path = context.work / "map_observations.nxs"
+    return lambda: (Observations.from_scipp(b) for b in iterate(path, rows=_BLOCK))
+
+
+def _without_outliers(context: Context, sigma: float) -> Observations:
+    """All observations, those masked that their equivalents contradict."""
     table = mask_outliers(
-        Observations.from_scipp(load(path)),
+        Observations.from_scipp(load(context.work / "map_observations.nxs")),
         context.group,
-        k=options.outlier_sigma,
-        friedel=options.friedel,
+        k=sigma,
+        friedel=context.options.merge.friedel,
     )
     count = int(table.masks[OUTLIER].sum())
     context.log.info("merge: %d of %d observations are outliers", count, len(table))
-    return lambda: iter([table])
+    return table
 
 
 def make_map(context: Context) -> None:
@@ -93,15 +106,8 @@ def make_map(context: Context) -> None:
     UserError
         If the dense map does not fit in memory.
     """
+    check_map_size(context)
     options = context.options
-    needed = map_bytes(options.map.grid, context.group, context.metric, context.d_min)
-    budget = memory_budget(options.run.memory)
-    if needed + current_rss() > budget.bytes:
-        raise UserError(
-            "make the map",
-            f"it needs {format_bytes(needed)}, more than {budget} leaves",
-            "Choose a larger [map] d_min or a smaller subdivide, or raise [run] memory.",
-        )
     merged = load(context.path("merged.nxs"))
     dense = expand(
         merged, context.group, context.metric, context.d_min, friedel=options.merge.friedel

@@ -11,10 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.observations import grid_of, index_of
+from ewaldite.errors import UserError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 HalfSets = Literal["random", "weighted", "friedel"]
+
+# Voxels around a sphere that are counted within a few minutes
+_MOST_VOXELS = 1e11
 
 
 def length_at_centre(index: IntArray, asu: AsuMap, metric: FloatArray) -> FloatArray:
@@ -130,13 +134,32 @@ def completeness(
     -------
     :
         Seen and possible; dims (shell), int64, both.
+
+    Raises
+    ------
+    UserError
+        If more voxels lie within the resolution than can be counted.
     """
     asu = AsuMap(grid_of(merged), group)
+    _check_number(asu, metric, d_min)
     possible = asu.count(metric, d_min, width)
     index, _ = asu(index_of(merged))
     s = length_at_centre(np.unique(index, axis=0), asu, metric)
     shell = np.minimum((s[s <= 1 / d_min] / width).astype(np.int64), possible.size - 1)
     return np.bincount(shell, minlength=possible.size), possible
+
+
+def _check_number(asu: AsuMap, metric: FloatArray, d_min: float) -> None:
+    """Refuse a resolution at which counting voxels would not end; h reaches ``a / d_min``."""
+    lengths = np.sqrt(np.diag(np.linalg.inv(metric)))
+    with np.errstate(over="ignore"):
+        voxels = float(np.prod(2 * np.array(asu.grid.n) * (lengths / d_min) + 1))
+    if voxels > _MOST_VOXELS:
+        raise UserError(
+            "count the voxels for the completeness",
+            f"d_min = {d_min:g} Å holds {voxels:.1e} of them",
+            "Choose a larger d_min or a coarser grid.",
+        )
 
 
 def shell_table(
@@ -162,6 +185,11 @@ def shell_table(
         dims (s), with edges as coordinate ``s`` (1/Å): ``voxels``, ``possible``,
         ``completeness``, ``multiplicity`` (mean), ``intensity`` (mean, counts/mrad²/s),
         ``intensity_over_sigma`` (mean), ``chi2`` (reduced), ``cc_half``, ``cc_star``.
+
+    Raises
+    ------
+    UserError
+        If more voxels lie within the resolution than can be counted.
     """
     seen, possible = completeness(merged, group, metric, d_min, width)
     edges = np.arange(possible.size + 1) * width

@@ -72,7 +72,7 @@ def detector_figure(
     bar.ax.tick_params(labelsize=8, colors=INK)
     bar.outline.set_visible(False)
     if excluded:
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
 
 

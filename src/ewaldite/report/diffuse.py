@@ -97,11 +97,11 @@ def _crystal(sample: Any, merged: sc.DataArray) -> str:
 def _statistics(out: Path) -> Section:
     table = load(out / "statistics.nxs")
     s = sc.midpoints(next(iter(table.values())).coords["s"]).values
-    columns = {name: np.asarray(item.values, dtype=np.float64) for name, item in table.items()}
+    columns = {name: np.asarray(item.values) for name, item in table.items()}
     picture = quality_figure(s, **{name: columns[name] for name in _CURVES})
     figure = Figure(figure_bytes(picture, "svg"), "svg", "Statistics by resolution")
     rows = tuple(
-        (float(at), *(float(values[i]) for values in columns.values()))
+        (float(at), *(values[i].item() for values in columns.values()))
         for i, at in enumerate(s)
     )
     return Section(
