@@ -144,6 +144,13 @@ def test_no_row_without_an_intensity_is_unmasked() -> None:
     np.testing.assert_array_equal(table.masks["no count"].values, np.isnan(table.values))
 
 
+def test_part_of_a_rejected_pixel_makes_a_spot_incomplete() -> None:
+    # one of the three parts of an overloaded pixel, as oversampling makes them
+    table, rows = tables(True, rejected=np.where(np.arange(7) == 1, 1 / 3, 0.0))
+    assert (rows["rejected"] > 0).sum() == 1
+    np.testing.assert_array_equal(table.masks["no count"].values, rows["rejected"] > 0)
+
+
 @pytest.mark.filterwarnings("error")
 def test_all_spots_silent_or_never_looked_at() -> None:
     index, columns = wedge_columns("Excl", np.ones(7))

@@ -87,6 +87,21 @@ def test_rows_without_exposure_or_volume() -> None:
     assert np.isfinite(table.fraction[~masked]).all()
 
 
+@pytest.mark.parametrize(
+    ("minimum", "kept"), [(1, [1, 2, 3, 4, 5, 6]), (2, [3, 4, 5, 6]), (3, [5, 6])]
+)
+def test_parts_of_pixels_count_as_pixels(minimum: int, kept: list[int]) -> None:
+    index, columns = wedge_columns("", np.ones(7))
+    # thirds as oversampling makes them: it takes two pixels to see four; sums are rounded
+    columns["pixels"] = np.array([0.0, 1 / 3, 1 + 1e-12, 4 / 3, 2 - 1e-12, 7 / 3, 3.0])
+    columns["exposure"] = np.where(columns["pixels"] > 0, 1.0, 0.0)
+    table = observations_of(
+        Sums.grouped(index, columns), COARSE, cell_volume=1.0, panels=panels(), wedge=0,
+        sweep=0, minimum_pixels=minimum,
+    )  # fmt: skip
+    assert {tuple(i) for i in table.index} == {tuple(index[i]) for i in kept}
+
+
 def test_panels_of_places() -> None:
     slow, fast = np.mgrid[:30, :40].astype(float)
     panel = panel_of(panels(), fast, slow)

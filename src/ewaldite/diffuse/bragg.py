@@ -44,10 +44,10 @@ def bragg_table(
         ``partial`` (fraction outside 0.95–1.05) and ``no count`` (overloaded or bad pixels in
         the spot).
     """
-    seen = excluded.select((excluded["pixels"] > 0.5) | (excluded["rejected"] > 0.5))
+    seen = excluded.select((excluded["pixels"] > 0) | (excluded["rejected"] > 0))
     swept = seen["swept"] * cell_volume
     # A spot of which nothing could be counted stays in the table, without an intensity
-    counted = (seen["pixels"] > 0.5) & (seen["exposure"] > 0)
+    counted = (seen["pixels"] > 0) & (seen["exposure"] > 0)
     pixels, exposure = (np.where(counted, seen[x], np.nan) for x in ("pixels", "exposure"))
     scale = swept / exposure
     intensity = (seen["counts"] - seen["background"]) * scale
@@ -71,7 +71,7 @@ def bragg_table(
     data = sc.array(dims=["voxel"], values=intensity, variances=variance, unit=INTENSITY_UNIT)
     masks = {
         "partial": sc.array(dims=["voxel"], values=~((fraction >= low) & (fraction <= high))),
-        "no count": sc.array(dims=["voxel"], values=(seen["rejected"] > 0.5) | ~counted),
+        "no count": sc.array(dims=["voxel"], values=(seen["rejected"] > 0) | ~counted),
     }
     return sc.DataArray(data, coords=coords, masks=masks, name="intensity")
 

@@ -12,6 +12,9 @@ from ewaldite.model.experiment import FloatArray, Panel
 from ewaldite.model.grid import Grid
 from ewaldite.model.sums import Sums
 
+# By which a sum of whole pairs, or of parts of pairs, may be off
+_ROUNDING = 1e-6
+
 
 def observations_of(
     sums: Sums,
@@ -42,14 +45,16 @@ def observations_of(
     wedge, sweep:
         Numbers that the rows carry.
     minimum_pixels:
-        Fewer (pixel, frame) pairs make no observation.
+        Fewer (pixel, frame) pairs make no observation. Parts of pairs, as oversampling makes
+        them, are summed and rounded up: so many pairs at least have a part in the voxel.
 
     Returns
     -------
     :
         One row per voxel.
     """
-    sums = sums.select((sums["pixels"] > minimum_pixels - 0.5) & (sums["exposure"] > 0))
+    enough = np.ceil(sums["pixels"] - _ROUNDING) >= minimum_pixels
+    sums = sums.select(enough & (sums["exposure"] > 0))
     pixels = sums["pixels"]
     volume = sums["volume"] / cell_volume
     ix, iy = sums["ix"] / pixels, sums["iy"] / pixels
