@@ -6,23 +6,21 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.expand import map_bytes
 from ewaldite.errors import UserError
 from ewaldite.run.budget import memory_budget
-from ewaldite.run.memory import current_rss
 from ewaldite.run.sizes import format_bytes
 
 # Å; a finer map is refused all the same, and its indices would not be numbers any more
 _FINEST = 1e-6
 
 
-def check_map_size(context: Context) -> None:
+def check_map_size(context: Context, held: int = 0) -> None:
     """Refuse a map that does not fit in memory.
-
-    What the process holds now counts as well, so a later call may refuse what an earlier one
-    let pass.
 
     Parameters
     ----------
     context:
         The run; without the option ``[map] d_min`` its masks must be written.
+    held:
+        Memory that the process holds besides, bytes; 0 asks whether the map alone would fit.
 
     Raises
     ------
@@ -33,7 +31,7 @@ def check_map_size(context: Context) -> None:
     d_min = max(context.d_min, _FINEST)
     needed = map_bytes(options.map.grid, context.group, context.metric, d_min)
     budget = memory_budget(options.run.memory)
-    if needed + current_rss() > budget.bytes:
+    if needed + held > budget.bytes:
         raise UserError(
             "make the map",
             f"it needs {format_bytes(needed)}, more than {budget} leaves",

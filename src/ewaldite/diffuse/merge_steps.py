@@ -18,6 +18,7 @@ from ewaldite.diffuse.rates import ShellSums
 from ewaldite.diffuse.statistics import shell_table
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import iterate, load, save
+from ewaldite.run.memory import current_rss
 
 _BLOCK = 500_000
 _SHELLS = 20
@@ -34,7 +35,7 @@ def merge_observations(context: Context) -> None:
         If there is no observation, or the map, whose voxels the statistics count, would not fit
         in memory.
     """
-    check_map_size(context)
+    check_map_size(context, current_rss())
     options = context.options.merge
     source = _blocks(context)
     rates = ShellSums(np.zeros((5, 1, 1)))
@@ -106,7 +107,7 @@ def make_map(context: Context) -> None:
     UserError
         If the dense map does not fit in memory.
     """
-    check_map_size(context)
+    check_map_size(context, current_rss())
     options = context.options
     merged = load(context.path("merged.nxs"))
     dense = expand(

@@ -70,7 +70,8 @@ def _save(path: Path, header: dict[str, Any], tables: dict[str, Sums], **arrays:
 def _load(path: Path) -> tuple[dict[str, Any], dict[str, Sums], dict[str, Any]]:
     columns: dict[str, dict[str, Any]] = {}
     arrays: dict[str, Any] = {}
-    with np.load(path, allow_pickle=False) as content:
+    # A stream of our own is closed even where numpy finds no archive in it
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         header = json.loads(str(content["header"][()]))
         for key in content.files:
             table, colon, column = key.rpartition(":")

@@ -1,0 +1,105 @@
+"""A map that no memory holds is refused before the work that leads to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from diffuse.tiny import write_tiny
+from ewaldite.diffuse import workflow
+from ewaldite.diffuse.config import read_config
+from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.expand import map_bytes
+from ewaldite.diffuse.image_steps import mask_pixels
+from ewaldite.diffuse.map_size import check_map_size
+from ewaldite.diffuse.merge_steps import make_map, merge_observations
+from ewaldite.diffuse.statistics import completeness, shell_table
+from ewaldite.errors import UserError
+from ewaldite.io.nexus import load
+
+SENTENCE = (
+    r"Cannot make the map: it needs [\d.e+]+ [TP]B, more than 1 TB \(\[run\] memory\) leaves\. "
+    r"Choose a larger \[map\] d_min or a smaller subdivide, or raise \[run\] memory\."
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    folder = tmp_path_factory.mktemp("map_size")
+    context = Context(read_config(write_tiny(folder)), folder)
+    workflow.run(context)
+    return context
+
+
+def changed(context: Context, d_min: float | None, memory: str = "1 TB", n: int = 9) -> Context:
+    options = context.options
+    subdivide = (n, n, n)
+    sections = {
+        "map": options.map.model_copy(update={"d_min": d_min, "subdivide": subdivide}),
+        "run": options.run.model_copy(update={"memory": memory}),
+    }
+    return replace(context, options=options.model_copy(update=sections))
+
+
+@pytest.mark.parametrize("d_min", [0.01, 1e-5, 1e-300])
+@pytest.mark.parametrize("step", [mask_pixels, merge_observations, make_map, check_map_size])
+def test_an_absurd_resolution_is_refused_at_once(
+    step: Callable[[Context], None], d_min: float, finished: Context
+) -> None:
+    absurd = changed(finished, d_min)
+    begun = time.perf_counter()
+    with pytest.raises(UserError, match=f"^{SENTENCE}$"):
+        step(absurd)
+    assert time.perf_counter() - begun < 1.0
+
+
+def test_a_run_is_refused_before_any_image_is_reduced(finished: Context) -> None:
+    absurd = changed(finished, 0.01)
+    elsewhere = absurd.options.output.model_copy(update={"directory": "elsewhere"})
+    absurd = replace(absurd, options=absurd.options.model_copy(update={"output": elsewhere}))
+    with pytest.raises(UserError, match=SENTENCE):
+        workflow.run(absurd)
+    assert not absurd.path("masks.nxs").exists()
+
+
+def test_the_limit_is_where_map_and_process_no_longer_fit(finished: Context) -> None:
+    options = finished.options
+    size = map_bytes(options.map.grid, finished.group, finished.metric, finished.d_min)
+    check_map_size(changed(finished, finished.d_min, f"{size + 1000} B", n=1), 1000)
+    with pytest.raises(UserError, match="make the map"):
+        check_map_size(changed(finished, finished.d_min, f"{size + 999} B", n=1), 1000)
+
+
+def test_without_the_option_the_edge_of_the_detector_counts(finished: Context) -> None:
+    """The masks that say where it is are not there before the step that makes them."""
+    free = changed(finished, None, "2 kB", n=1)
+    assert 1.0 < free.d_min < 2.5
+    with pytest.raises(UserError, match="make the map"):
+        check_map_size(free)
+    elsewhere = free.options.output.model_copy(update={"directory": "edge"})
+    fresh = replace(free, options=free.options.model_copy(update={"output": elsewhere}))
+    fresh.out.mkdir()
+    mask_pixels(fresh)
+    assert fresh.path("masks.nxs").is_file()
+
+
+@pytest.mark.parametrize("d_min", [0.001, 1e-5, 1e-300])
+def test_statistics_do_not_count_for_ever(d_min: float, finished: Context) -> None:
+    merged = load(finished.path("merged.nxs"))
+    given = merged, finished.group, finished.metric, d_min, 1 / d_min / 20
+    begun = time.perf_counter()
+    with pytest.raises(UserError, match=r"d_min = .* Å holds .* of them\. Choose a larger"):
+        completeness(*given)
+    with pytest.raises(UserError, match="count the voxels"):
+        shell_table(*given)
+    assert time.perf_counter() - begun < 1.0
+
+
+def test_statistics_of_a_usual_resolution_are_counted(finished: Context) -> None:
+    merged = load(finished.path("merged.nxs"))
+    seen, possible = completeness(merged, finished.group, finished.metric, 2.0, 0.1)
+    assert 0 < seen.sum() <= possible.sum()
+    assert (seen <= possible).all()
