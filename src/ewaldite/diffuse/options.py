@@ -85,7 +85,7 @@ class MaskOptions(Section):
     untrusted: bool = Field(
         True, description="use the regions and ice rings that the geometry file names"
     )
-    minimum: int | None = Field(None, description="smallest valid count")
+    minimum: int | None = Field(None, description="smallest valid count, by the first frame")
     overload: int | None = Field(None, description="smallest count that is not valid")
 
 
