@@ -8,7 +8,7 @@ import scipp as sc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffuse.simulated_observations import simulate
+from diffuse.merging.simulated_observations import simulate
 from ewaldite.diffuse.observations import Observations, grid_of, index_of
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from ewaldite.diffuse.section import Section, Triple, Whole
 from ewaldite.model.grid import Grid, GridMode
 
 Positive = Annotated[float, Field(gt=0)]
-Whole = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=0)]
 
 
-class FilterOptions(BaseModel):
+class FilterOptions(Section):
     """Which voxels are Bragg peaks and no part of the diffuse signal."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["poisson", "robust", "predicted", "none"] = Field(
         "poisson",
         description="poisson: statistics of counts; robust: median and MAD, for detectors that "
         "do not count; predicted: spots where the geometry puts them; none",
     )
-    subdivide: tuple[Whole, Whole, Whole] = Field((3, 3, 3), description="voxels a cell")
+    subdivide: Triple = Field((3, 3, 3), description="voxels a cell")
     mode: GridMode = Field("node", description="node or split: where voxels lie for even n")
     window: Annotated[float, Field(ge=1)] | tuple[Steps, Steps, Steps] = Field(
         2.0, description="neighbours: radius of a ball in voxels, or half a box (h, k, l)"

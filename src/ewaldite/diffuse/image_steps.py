@@ -14,7 +14,7 @@ import scipp as sc
 from ewaldite.crystal.cell import orthogonalization
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.integrate import WedgeSums
-from ewaldite.diffuse.map_size import check_map_size
+from ewaldite.diffuse.maps.map_size import check_map_size
 from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.memory import predict_need
 from ewaldite.diffuse.options import DiffuseOptions

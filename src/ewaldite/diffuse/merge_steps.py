@@ -8,14 +8,14 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.expand import expand
-from ewaldite.diffuse.map_size import check_map_size
-from ewaldite.diffuse.merge import finish
-from ewaldite.diffuse.merge_sums import MergeSums, prepare
+from ewaldite.diffuse.maps.expand import expand
+from ewaldite.diffuse.maps.map_size import check_map_size
+from ewaldite.diffuse.merging.merge import finish
+from ewaldite.diffuse.merging.merge_sums import MergeSums, prepare
+from ewaldite.diffuse.merging.outliers import OUTLIER, mask_outliers
+from ewaldite.diffuse.merging.rates import ShellSums
+from ewaldite.diffuse.merging.statistics import shell_table
 from ewaldite.diffuse.observations import Observations
-from ewaldite.diffuse.outliers import OUTLIER, mask_outliers
-from ewaldite.diffuse.rates import ShellSums
-from ewaldite.diffuse.statistics import shell_table
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import iterate, load, save
 from ewaldite.run.memory import current_rss

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ewaldite.diffuse.filter_options import FilterOptions
-from ewaldite.model.grid import Grid, GridMode
+from ewaldite.diffuse.maps.options import MapOptions
+from ewaldite.diffuse.merging.options import MergeOptions
+from ewaldite.diffuse.scaling.options import ScaleOptions
+from ewaldite.diffuse.section import Section
 
-Triple = tuple[
-    Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
-]
 Switch = bool
-
-
-class Section(BaseModel):
-    """A section of the configuration: immutable, and strict about misspelt names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class OutputOptions(Section):
@@ -131,60 +125,6 @@ class CorrectionOptions(Section):
     path_attenuation: str | None = Field(None, description="of the path, as '2.8e-4 /mm'")
     path_temperature: str = Field("293.15 K", description="of that gas")
     path_pressure: str = Field("101325 Pa", description="of that gas")
-
-
-class ScaleOptions(Section):
-    """The table of observations."""
-
-    subdivide: Triple = Field((1, 1, 1), description="voxels a cell along a*, b*, c*")
-    mode: GridMode = Field("node", description="node or split: where voxels lie for even n")
-    minimum_pixels: int = Field(1, ge=1, description="fewer pixels make no observation")
-    bragg_within_degrees: float = Field(
-        1.0,
-        ge=0,
-        description="join the parts of a reflection that lie within this span in one sweep",
-    )
-    merge_within_degrees: float = Field(
-        0.0, ge=0, description="join observations of one voxel in a sweep within this span"
-    )
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of the observations."""
-        return Grid(self.subdivide, self.mode)
-
-
-class MergeOptions(Section):
-    """Equivalent observations to one."""
-
-    estimator: Literal["ratio", "inverse_variance"] = Field(
-        "ratio", description="ratio of sums (unbiased), or the inverse-variance mean"
-    )
-    noise: Literal["poisson", "empirical"] = Field(
-        "poisson", description="errors from counts, or from the scatter of equivalents"
-    )
-    friedel: bool = Field(True, description="merge Friedel mates (Laue group)")
-    outlier_sigma: float | None = Field(
-        None, gt=0, description="reject beyond k rms, both sides"
-    )
-    half_sets: Literal["random", "weighted", "friedel"] = Field(
-        "random", description="how observations are split for CC1/2"
-    )
-    seed: int = Field(0, ge=0, description="of the half sets")
-
-
-class MapOptions(Section):
-    """The grid of the map."""
-
-    subdivide: Triple = Field((3, 3, 3), description="voxels a cell along a*, b*, c*")
-    mode: GridMode = Field("node", description="node or split: where voxels lie for even n")
-    d_min: float | None = Field(None, gt=0, description="Å; default: the detector's edge")
-    d_max: float | None = Field(None, gt=0, description="Å; default: none")
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of the map."""
-        return Grid(self.subdivide, self.mode)
 
 
 class RunOptions(Section):

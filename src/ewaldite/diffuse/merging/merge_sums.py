@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.merging.rates import ShellSums
 from ewaldite.diffuse.observations import Observations
-from ewaldite.diffuse.rates import ShellSums
 from ewaldite.errors import UserError
 from ewaldite.kernels import merge as kernel
 from ewaldite.kernels.voxel_table import unpack

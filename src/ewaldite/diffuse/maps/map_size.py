@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.expand import map_bytes
+from ewaldite.diffuse.maps.expand import map_bytes
 from ewaldite.errors import UserError
 from ewaldite.run.budget import memory_budget
 from ewaldite.run.sizes import format_bytes

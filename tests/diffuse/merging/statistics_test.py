@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 import scipp as sc
 
-from diffuse.simulated_observations import simulate
+from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.merge import merge
-from ewaldite.diffuse.statistics import cc_half, cc_star, completeness, correlation, shell_table
+from ewaldite.diffuse.merging.merge import merge
+from ewaldite.diffuse.merging.statistics import (
+    cc_half,
+    cc_star,
+    completeness,
+    correlation,
+    shell_table,
+)
 
 GROUP = space_group("P 21 21 21")
 METRIC = np.diag([0.01**2] * 3)

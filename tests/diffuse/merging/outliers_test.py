@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diffuse.simulated_observations import simulate
+from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.merge import merge
-from ewaldite.diffuse.merge_sums import MergeSums, prepare
-from ewaldite.diffuse.outliers import mask_outliers, residuals
+from ewaldite.diffuse.merging.merge import merge
+from ewaldite.diffuse.merging.merge_sums import MergeSums, prepare
+from ewaldite.diffuse.merging.outliers import mask_outliers, residuals
 
 GROUP = space_group("P 21 21 21")
 

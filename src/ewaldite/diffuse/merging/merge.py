@@ -9,9 +9,9 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.crystal.symmetry import SpaceGroup
-from ewaldite.diffuse.merge_sums import HALVES, Estimator, MergeSums, prepare
+from ewaldite.diffuse.merging.merge_sums import HALVES, Estimator, MergeSums, prepare
+from ewaldite.diffuse.merging.rates import SHELL_WIDTH
 from ewaldite.diffuse.observations import INTENSITY_UNIT, Observations, grid_coords
-from ewaldite.diffuse.rates import SHELL_WIDTH
 from ewaldite.kernels import merge as column
 from ewaldite.model.uncertainty import difference, weighted_counts
 
@@ -37,9 +37,9 @@ def merge(
 
     An observation has expected counts ``e a (I + c) + B`` with exposure e, scale a,
     offset c and background B; the estimate of I is ``Σ w (N - B - e a c) / Σ w e a``
-    with the weights of :func:`~ewaldite.diffuse.merge_sums.weights`. A table larger than
-    memory is merged in parts by :func:`~ewaldite.diffuse.merge_sums.prepare`,
-    :class:`~ewaldite.diffuse.merge_sums.MergeSums` and :func:`finish`.
+    with the weights of :func:`~ewaldite.diffuse.merging.merge_sums.weights`. A table larger
+    than memory is merged in parts by :func:`~ewaldite.diffuse.merging.merge_sums.prepare`,
+    :class:`~ewaldite.diffuse.merging.merge_sums.MergeSums` and :func:`finish`.
 
     Parameters
     ----------

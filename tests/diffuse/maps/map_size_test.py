@@ -12,11 +12,11 @@ from diffuse.tiny import write_tiny
 from ewaldite.diffuse import workflow
 from ewaldite.diffuse.config import read_config
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.expand import map_bytes
 from ewaldite.diffuse.image_steps import mask_pixels
-from ewaldite.diffuse.map_size import check_map_size
+from ewaldite.diffuse.maps.expand import map_bytes
+from ewaldite.diffuse.maps.map_size import check_map_size
 from ewaldite.diffuse.merge_steps import make_map, merge_observations
-from ewaldite.diffuse.statistics import completeness, shell_table
+from ewaldite.diffuse.merging.statistics import completeness, shell_table
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 

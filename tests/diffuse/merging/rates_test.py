@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diffuse.simulated_observations import simulate
+from diffuse.merging.simulated_observations import simulate
+from ewaldite.diffuse.merging.rates import ShellSums
 from ewaldite.diffuse.observations import Observations
-from ewaldite.diffuse.rates import ShellSums
 
 
 def ring(rng: np.random.Generator, n: int, intensity: float, sweep: int) -> Observations:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import scipp as sc
 
-from diffuse.simulated_observations import simulate
+from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.expand import expand, map_bytes, map_shape
-from ewaldite.diffuse.merge import merge
+from ewaldite.diffuse.maps.expand import expand, map_bytes, map_shape
+from ewaldite.diffuse.merging.merge import merge
 from ewaldite.model.grid import Grid
 
 METRICS = {

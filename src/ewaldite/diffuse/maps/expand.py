@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.merging.statistics import length_at_centre
 from ewaldite.diffuse.observations import grid_of, index_of
-from ewaldite.diffuse.statistics import length_at_centre
 from ewaldite.model.grid import Grid
 
 FloatArray = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.crystal.symmetry import SpaceGroup
-from ewaldite.diffuse.merge_sums import MergeSums, Prepared, asu_keys, prepare, weights
+from ewaldite.diffuse.merging.merge_sums import MergeSums, Prepared, asu_keys, prepare, weights
 from ewaldite.diffuse.observations import Observations
 from ewaldite.kernels import merge as column
 
@@ -75,7 +75,7 @@ def mask_outliers(
     rounds:
         Largest number of passes; the last is the first that finds none.
     scale, offset:
-        As in :func:`~ewaldite.diffuse.merge.merge`.
+        As in :func:`~ewaldite.diffuse.merging.merge.merge`.
     friedel:
         Whether Friedel mates are merged.
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipp as sc
 
-from diffuse.simulated_observations import simulate
+from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.merge import finish, merge
-from ewaldite.diffuse.merge_sums import MergeSums, prepare, weights
+from ewaldite.diffuse.merging.merge import finish, merge
+from ewaldite.diffuse.merging.merge_sums import MergeSums, prepare, weights
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
 from ewaldite.model.uncertainty import ONE_SIGMA

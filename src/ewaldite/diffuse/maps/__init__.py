@@ -1,0 +1,1 @@
+"""The merged table as maps."""

@@ -1,0 +1,1 @@
+"""Observations that symmetry makes equal, merged to one."""

@@ -1,0 +1,28 @@
+"""Options of merging: the section ``[merge]`` of the TOML file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ewaldite.diffuse.section import Section
+
+
+class MergeOptions(Section):
+    """Equivalent observations to one."""
+
+    estimator: Literal["ratio", "inverse_variance"] = Field(
+        "ratio", description="ratio of sums (unbiased), or the inverse-variance mean"
+    )
+    noise: Literal["poisson", "empirical"] = Field(
+        "poisson", description="errors from counts, or from the scatter of equivalents"
+    )
+    friedel: bool = Field(True, description="merge Friedel mates (Laue group)")
+    outlier_sigma: float | None = Field(
+        None, gt=0, description="reject beyond k rms, both sides"
+    )
+    half_sets: Literal["random", "weighted", "friedel"] = Field(
+        "random", description="how observations are split for CC1/2"
+    )
+    seed: int = Field(0, ge=0, description="of the half sets")

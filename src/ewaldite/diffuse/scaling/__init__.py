@@ -1,0 +1,1 @@
+"""Scale factors that make observations of many crystals agree."""
