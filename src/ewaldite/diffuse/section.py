@@ -1,16 +1,14 @@
-"""What all sections of the configuration have in common."""
+"""Types that sections of the diffuse configuration share."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ewaldite.run.section import Section
+
+__all__ = ["Section", "Triple", "Whole"]
 
 Whole = Annotated[int, Field(ge=1)]
 Triple = tuple[Whole, Whole, Whole]
-
-
-class Section(BaseModel):
-    """A section of the configuration: immutable, and strict about misspelt names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

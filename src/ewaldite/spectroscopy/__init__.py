@@ -1,0 +1,1 @@
+"""Events of an indirect-geometry spectrometer to S(Q, ω)."""
