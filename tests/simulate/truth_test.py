@@ -134,3 +134,19 @@ def test_a_cell_without_the_symmetry_is_refused() -> None:
 def test_spots_that_overlap_are_refused() -> None:
     with pytest.raises(UserError, match=r"bragg_width at most 0\.0031"):
         Truth(bragg_width=0.004).check_cell(cell_for("mmm"))
+
+
+def test_isotropic_part_depends_on_the_length_alone() -> None:
+    """Without halo it is the mean over many directions."""
+    axes = 30.0 * np.eye(3)
+    truth = Truth(halo=0.0)
+    rng = np.random.default_rng(2)
+    for length in (0.2, 0.3, 0.5):
+        directions = rng.standard_normal((3, 4000))
+        s = length * directions / np.linalg.norm(directions, axis=0)
+        isotropic = truth.isotropic(s)
+        np.testing.assert_allclose(isotropic, isotropic[0])
+        total = truth.smooth(s, axes)
+        assert abs(total.mean() - isotropic[0]) < 5 * total.std() / np.sqrt(4000)
+        assert total.std() > 0.05 * isotropic[0]
+    assert Truth(halo=9.0).isotropic(s)[0] == isotropic[0]

@@ -108,7 +108,7 @@ def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
         wavelength=1.0,
         beam=(0.0004, 0.001, 1.0),
         axis=(-1.0, -0.001, 0.0005),
-        axes=_turned(20.4, 24.9, 28.1, (0.31, -0.52, 0.17)),
+        axes=turned(20.4, 24.9, 28.1, (0.31, -0.52, 0.17)),
         start=0.0,
         width=0.8,
         frames=frames,
@@ -122,7 +122,7 @@ def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
     )
     second = replace(
         first,
-        axes=_turned(20.4, 24.9, 28.1, (-0.9, 0.35, 1.1)),
+        axes=turned(20.4, 24.9, 28.1, (-0.9, 0.35, 1.1)),
         detector=replace(detector, origin=(262.7, 228.4), distance=64.5),
         start=-30.0,
         exposure=0.4,
@@ -130,7 +130,7 @@ def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
     )
     third = replace(
         first,
-        axes=_turned(20.4, 24.9, 28.1, (1.3, 0.8, -0.6)),
+        axes=turned(20.4, 24.9, 28.1, (1.3, 0.8, -0.6)),
         detector=replace(
             detector, x_axis=(0.999, 0.0, 0.0447), y_axis=(0.0, 1.0, 0.0), parallax=False
         ),
@@ -152,8 +152,8 @@ def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
     return tuple(Simulation(e, truth, background) for e in (first, second, third))
 
 
-def _turned(a: float, b: float, c: float, angles: Vector) -> tuple[Vector, Vector, Vector]:
-    """Axes of an orthogonal cell, turned by angles (radian) about x, then y, then z."""
+def turned(a: float, b: float, c: float, angles: Vector) -> tuple[Vector, Vector, Vector]:
+    """Axes of an orthogonal cell, turned by angles (radian) about x, then y, then z; Å."""
     rotation = np.eye(3)
     for axis, angle in enumerate(angles):
         step = np.eye(3)

@@ -38,14 +38,32 @@ class Background:
 
     def rate(self, experiment: RotationExperiment) -> FloatArray:
         """Return the expected counts per s; dims (slow, fast), 1/s, float64."""
+        nx, ny = experiment.detector.shape
+        return self.rate_at(experiment, np.arange(nx), np.arange(ny)[:, np.newaxis])
+
+    def rate_at(
+        self, experiment: RotationExperiment, ix: ArrayLike, iy: ArrayLike
+    ) -> FloatArray:
+        """Return the expected counts per s of pixels.
+
+        Parameters
+        ----------
+        experiment:
+            The experiment.
+        ix, iy:
+            Fast and slow pixel, 0-based; any dims that broadcast.
+
+        Returns
+        -------
+        :
+            The broadcast dims, 1/s, float64.
+        """
         detector = experiment.detector
-        nx, ny = detector.shape
         beam = detector.frame.T @ experiment.s0
         beam = beam * (detector.distance / beam[2])
-        x = detector.pixel * (np.arange(nx) + 1.0 - detector.origin[0]) - beam[0]
-        y = detector.pixel * (np.arange(ny) + 1.0 - detector.origin[1]) - beam[1]
-        r = np.sqrt(y[:, np.newaxis] ** 2 + x**2)
-        return np.asarray(self.floor + self.peak * np.exp(-r / self.radius))
+        x = detector.pixel * (np.asarray(ix) + 1.0 - detector.origin[0]) - beam[0]
+        y = detector.pixel * (np.asarray(iy) + 1.0 - detector.origin[1]) - beam[1]
+        return np.asarray(self.floor + self.peak * np.exp(-np.sqrt(y**2 + x**2) / self.radius))
 
 
 class TruthFrame(NamedTuple):

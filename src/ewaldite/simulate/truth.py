@@ -134,6 +134,24 @@ class Truth:
         add_smooth(flat, np.ascontiguousarray(axes), waves, nodes, levels, ring, result)
         return result.reshape(shape)
 
+    def isotropic(self, s: ArrayLike) -> FloatArray:
+        """Part of `smooth` that depends on the length of s alone: ring, and D without bracket.
+
+        Parameters
+        ----------
+        s:
+            Scattering vectors; dims (xyz, ...), 1/Å, float64.
+
+        Returns
+        -------
+        :
+            dims (...), counts/(mrad² s), float64.
+        """
+        squared = np.sum(np.asarray(s, dtype=np.float64) ** 2, axis=0)
+        ring = (np.sqrt(squared) - self.ring_position) / self.ring_width
+        diffuse = self.diffuse * np.exp(-0.5 * squared / self.envelope**2)
+        return np.asarray(diffuse + self.ring * np.exp(-0.5 * ring**2))
+
     def spots(self, s: ArrayLike, axes: FloatArray) -> FloatArray:
         """Bragg intensity; parameters and result as of `smooth`."""
         flat, shape = _rows(s)
