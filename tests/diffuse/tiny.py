@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.detector import Detector
 from ewaldite.simulate.experiment import RotationExperiment
 from ewaldite.simulate.series import write_series
-from ewaldite.simulate.simulation import Background, Simulation
+from ewaldite.simulate.simulation import Simulation
 from ewaldite.simulate.truth import Truth
 from ewaldite.simulate.xds_files import write_integrate_lp, write_xds_inp, write_xparm
 

@@ -21,11 +21,12 @@ from ewaldite.io.nexus import read_info
 from ewaldite.model.experiment import Sensor
 from ewaldite.model.grid import Grid
 from ewaldite.report.diffuse import report_diffuse
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.detector import Detector
 from ewaldite.simulate.dials_file import write_expt
 from ewaldite.simulate.experiment import RotationExperiment
 from ewaldite.simulate.series import write_series
-from ewaldite.simulate.simulation import Background, Simulation
+from ewaldite.simulate.simulation import Simulation
 from ewaldite.simulate.truth import Truth
 from ewaldite.simulate.xds_files import write_xds_inp, write_xparm
 

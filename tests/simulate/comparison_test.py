@@ -42,14 +42,21 @@ def write_table(
     return path
 
 
-def write_truth(folder: Path, index: NDArray[np.int64], intensity: FloatArray) -> Path:
+def write_truth(
+    folder: Path, index: NDArray[np.int64], intensity: FloatArray, disturbed: bool = False
+) -> Path:
     path = folder / "truth.npz"
-    np.savez(path, hkl=index / N, intensity=intensity, subdivide=N)
+    np.savez(path, hkl=index / N, intensity=intensity, subdivide=N, disturbed=disturbed)
     return path
 
 
 def compared(
-    folder: Path, values: FloatArray, truth: FloatArray, shells: int = 1, **given: FloatArray
+    folder: Path,
+    values: FloatArray,
+    truth: FloatArray,
+    shells: int = 1,
+    disturbed: bool = False,
+    **given: FloatArray,
 ) -> Comparison:
     """Compare rows in order, with s ascending and unit errors and exposures."""
     n, index = len(values), voxels(len(values))
@@ -62,7 +69,7 @@ def compared(
         given.get("exposure", ones),
         given.get("s", np.arange(n, dtype=np.float64)),
     )
-    return compare_with_truth(merged, write_truth(folder, index, truth), shells)
+    return compare_with_truth(merged, write_truth(folder, index, truth, disturbed), shells)
 
 
 def test_ratio_chi2_and_correlation_by_hand(tmp_path: Path) -> None:
@@ -109,6 +116,33 @@ def test_noise_of_the_stated_error_has_chi2_of_one(seed: int, tmp_path: Path) ->
     np.testing.assert_allclose(found.chi2, 1.0, atol=5 * np.sqrt(2 / 5000))
     signal = 25 / 12
     np.testing.assert_allclose(found.correlation, np.sqrt(signal / (signal + 2.25)), atol=0.05)
+
+
+def test_factor_and_offset_of_a_scaled_table_are_open(tmp_path: Path) -> None:
+    """Any factor and any function of |s| leave the comparison as it was; a slope does not."""
+    rng = np.random.default_rng(4)
+    n = 20_000
+    s = np.sqrt(rng.uniform(0.01, 0.36, n))
+    truth, exposure = rng.uniform(5, 10, n), rng.uniform(0.5, 2, n)
+    variance = 1 / exposure
+    noisy = truth + rng.normal(0, np.sqrt(variance))
+    ring = 20 * np.exp(-(((s // 0.01) * 0.01 - 0.3) ** 2) / 0.01)
+    given = {"exposure": exposure, "s": s}
+    found = compared(
+        tmp_path, 1.7 * noisy + ring, truth, 4, True, variances=1.7**2 * variance, **given
+    )
+    assert found.factor == pytest.approx(1.7, rel=0.01)
+    np.testing.assert_allclose(found.chi2, 1.0, atol=5 * np.sqrt(2 / 5000))
+    np.testing.assert_allclose(found.ratio, 1.0, atol=0.04)
+    plain = compared(tmp_path, noisy, truth, 4, True, variances=variance, **given)
+    np.testing.assert_allclose(plain.correlation, found.correlation, atol=1e-12)
+    np.testing.assert_allclose(plain.ratio, found.ratio, rtol=1e-9)
+    np.testing.assert_allclose(plain.chi2, found.chi2, rtol=1e-9)
+    assert f"after division by {found.factor:.4g}" in found.lines()[0]
+    outer = np.where(s > np.median(s), 1.2, 1.0)
+    bent = compared(tmp_path, outer * noisy, truth, 2, True, variances=variance, **given)
+    assert bent.ratio[1] / bent.ratio[0] == pytest.approx(1.2, rel=0.03)
+    assert bent.chi2.min() > 1.05
 
 
 def test_voxels_that_only_one_holds_are_ignored(tmp_path: Path) -> None:

@@ -75,9 +75,8 @@ def test_positions_and_shares_are_those_of_the_pixel_table(
 def test_pixels_are_as_many_as_a_count_finds() -> None:
     """Pixels and frames of a whole sweep, put into voxels one by one."""
     sweep = small_demo(frames=50)[0]
-    experiment = replace(
-        sweep.experiment, detector=replace(sweep.experiment.detector, parallax=False)
-    )
+    detector = replace(sweep.experiment.detector, parallax=False)
+    experiment = replace(sweep.experiment, detector=detector, wavelength=1.15)
     simulation = replace(sweep, experiment=experiment)
     live = simulation.valid
     n = 12
@@ -98,7 +97,7 @@ def test_pixels_are_as_many_as_a_count_finds() -> None:
     many = near & (found > 2000)
     ratio = np.log(predicted[many] / found[many])
     assert abs(np.median(ratio)) < 0.005
-    assert ratio.std() < 0.03
+    assert ratio.std() < 0.05
 
 
 def test_wedges_share_a_voxel_out(experiment: RotationExperiment, seen: Crossings) -> None:

@@ -44,6 +44,12 @@ def test_counts_follow_the_law(drawn: Drawn) -> None:
     assert np.mean(y[known]) == pytest.approx(0.0, abs=0.1)
     assert np.mean(y[known] ** 2) == pytest.approx(1.0, abs=0.05)
     assert table.background.sum() == pytest.approx(dark.sum(), rel=2e-3)
+    # 200 s of background for 0.05, 0.025, 0.04 s a frame; a voxel stays for many frames
+    some = table.background > 0
+    stays = (table.background_variance / table.background)[some] * 200.0 / 20.0
+    stays /= np.array([0.05, 0.025, 0.04])[table.sweep[some]]
+    assert stays.min() > 0.99 / 1.0
+    assert np.median(stays) > 20
 
 
 def test_scale_and_offset_are_another_way_to_say_it(drawn: Drawn) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import fabio
 import numpy as np
@@ -65,6 +66,17 @@ def test_truth_is_the_mean_over_the_voxel() -> None:
         inside = hkl[i] + rng.uniform(-1 / 6, 1 / 6, (20000, 3))
         drawn = sweep.truth_map(inside)
         assert abs(drawn.mean() - intensity[i]) < 4.5 * drawn.std() / np.sqrt(20000) + 1e-4
+
+
+def test_disturbed_demo_says_so(tmp_path: Path, demo: Demo) -> None:
+    made = make_demo(tmp_path, frames=1, disturbed=True)
+    with np.load(made.truth) as disturbed, np.load(demo.truth) as plain:
+        assert bool(disturbed["disturbed"])
+        assert not bool(plain["disturbed"])
+        np.testing.assert_array_equal(disturbed["intensity"], plain["intensity"])
+    second = small_demo(frames=1, disturbed=True)[1]
+    with fabio.open(tmp_path / "images" / "b_0001.cbf") as file:
+        assert np.array_equal(file.data, second.frame(0))
 
 
 def test_truth_varies_enough_to_be_found_again() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.factors import Factors, module_gains, relative_position
 from ewaldite.simulate.outliers import LEAST, MOST, plant
 from ewaldite.simulate.presets import lysozyme_6m
-from ewaldite.simulate.simulation import Background
 
 AMPLITUDE = st.floats(-0.1, 0.1)
 

@@ -121,3 +121,29 @@ def test_sweeps_of_the_demo_share_voxels_and_agree_on_their_intensity() -> None:
     assert both.sum() > 5000
     means = [sums[3][both] / sums[1][both] for sums in (one, other)]
     assert np.corrcoef(*means)[0, 1] > 0.99
+
+
+def test_disturbed_demo_counts_what_its_factors_say() -> None:
+    plain, disturbed = small_demo(frames=4), small_demo(frames=4, disturbed=True)
+    for one, other in zip(plain, disturbed, strict=True):
+        factors, experiment = other.factors, other.experiment
+        frame, row, column = 3, 120, 400
+        s = float(np.linalg.norm(other.table.s[:, row, column]))
+        time = np.array([3.5 / 4])
+        foot = other.table.s[:2] ** 2
+        beam = np.unravel_index(np.argmin(foot.sum(axis=0)), one.valid.shape)
+        x, y = (np.array([(at - b) / 250.0]) for at, b in ((column, beam[1]), (row, beam[0])))
+        a = factors.a(x, y, np.array([3.5 * experiment.width]))[0]
+        b = factors.b(time)[0] * factors.damping(np.array([s]), time)[0]
+        c = factors.c(np.array([s]), time)[0]
+        intensity = one.signal(frame)[row, column] / one.exposure[row, column]
+        assert other.signal(frame)[row, column] / other.exposure[row, column] == pytest.approx(
+            a * (b * intensity + c), rel=1e-3
+        )
+        spots = one.bragg(frame)
+        at = np.unravel_index(np.argmax(spots), spots.shape)
+        ratio = other.bragg(frame)[at] / spots[at]
+        assert ratio == pytest.approx(b, rel=0.15)
+        assert ratio != pytest.approx(1.0, rel=1e-3)
+    assert len({sweep.factors for sweep in disturbed}) == 3
+    assert all(f.dose == 0.0 for f in (sweep.factors for sweep in disturbed))

@@ -10,9 +10,10 @@ from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
 from ewaldite.errors import UserError
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.experiment import RotationExperiment
 from ewaldite.simulate.presets import lysozyme_6m, small_demo
-from ewaldite.simulate.simulation import Background, Simulation
+from ewaldite.simulate.simulation import Simulation
 from ewaldite.simulate.truth import Truth
 
 FloatArray = NDArray[np.float64]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.crossings import Crossings, crossings, lattice_points
 from ewaldite.simulate.experiment import RotationExperiment
 from ewaldite.simulate.factors import Factors, relative_position
 from ewaldite.simulate.footprint import module_of, modules_of
 from ewaldite.simulate.laue import Matrix
 from ewaldite.simulate.outliers import plant
-from ewaldite.simulate.simulation import Background
 from ewaldite.simulate.tables import BraggTable, ObservationTable, ObservationTruth, joined
 from ewaldite.simulate.truth import Truth
 

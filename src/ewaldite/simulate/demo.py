@@ -29,15 +29,22 @@ class Demo(NamedTuple):
         ``ewaldite.toml``.
     truth:
         ``truth.npz``: ``hkl`` (voxel, 3), ``intensity`` (voxel), counts/(mrad² s), ``cell``,
-        ``space_group``, ``subdivide``, ``d_min``; see `truth_voxels`.
+        ``space_group``, ``subdivide``, ``d_min``, ``disturbed``; see `truth_voxels`.
     """
 
     configuration: Path
     truth: Path
 
 
-def make_demo(folder: Path, *, seed: int = 0, frames: int = 80, workers: int = 1) -> Demo:
-    """Write three small sweeps of an orthorhombic crystal and what is needed to reduce them.
+def make_demo(
+    folder: Path,
+    *,
+    seed: int = 0,
+    frames: int = 80,
+    workers: int = 1,
+    disturbed: bool = False,
+) -> Demo:
+    """Write three small sweeps of orthorhombic crystals and what is needed to reduce them.
 
     The geometry comes as XPARM.XDS with XDS.INP (sweep a), as XDS.INP with INTEGRATE.LP (b) and
     as a DIALS experiment list (c).
@@ -52,13 +59,15 @@ def make_demo(folder: Path, *, seed: int = 0, frames: int = 80, workers: int = 1
         Frames a sweep.
     workers:
         Threads; the files are the same for any number.
+    disturbed:
+        Give the sweeps decay, absorption and offsets, to be scaled; see `small_demo`.
 
     Returns
     -------
     :
         Configuration and truth.
     """
-    sweeps = small_demo(seed=seed, frames=frames)
+    sweeps = small_demo(seed=seed, frames=frames, disturbed=disturbed)
     series = [
         write_series(folder / "images", sweep, name, workers)
         for sweep, name in zip(sweeps, NAMES, strict=True)
@@ -82,6 +91,7 @@ def make_demo(folder: Path, *, seed: int = 0, frames: int = 80, workers: int = 1
         space_group=first.space_group,
         subdivide=SUBDIVIDE,
         d_min=D_MIN,
+        disturbed=disturbed,
     )
     return Demo(configuration, truth)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.simulate.detector import Detector
 
@@ -95,7 +95,7 @@ class Factors:
 
 
 def relative_position(
-    detector: Detector, s0: FloatArray, ix: FloatArray, iy: FloatArray
+    detector: Detector, s0: FloatArray, ix: ArrayLike, iy: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
     """X and Y from where the beam meets the detector, in units of half the detector's width.
 
@@ -106,19 +106,19 @@ def relative_position(
     s0:
         Direction of the beam; dims (xyz), float64.
     ix, iy:
-        Pixel, 0-based; dims (point), float64.
+        Pixel, 0-based; any dims, float64.
 
     Returns
     -------
     :
-        X and Y; dims (point), float64.
+        X, with the dims of ``ix``, and Y, with those of ``iy``; float64.
     """
     ray = detector.frame.T @ s0
     foot = (
         ray[:2] * detector.distance / ray[2] / detector.pixel + np.array(detector.origin) - 1.0
     )
     half = detector.shape[0] / 2.0
-    return (ix - foot[0]) / half, (iy - foot[1]) / half
+    return (np.asarray(ix) - foot[0]) / half, (np.asarray(iy) - foot[1]) / half
 
 
 def module_gains(count: int, spread: float, seed: int) -> FloatArray:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.detector import Detector, Modules, Sensor, Vector
 from ewaldite.simulate.experiment import RotationExperiment, placed_axes
-from ewaldite.simulate.simulation import Background, Simulation
+from ewaldite.simulate.factors import Factors
+from ewaldite.simulate.simulation import Simulation
 from ewaldite.simulate.truth import Truth
 
 # Si (photoabsorption) and dry air, 1/mm by wavelength in Å: Henke, Gullikson & Davis, At. Data
@@ -74,7 +76,33 @@ def lysozyme_6m(frames: int = 20, *, seed: int = 0, parallax: bool = True) -> Si
     return Simulation(experiment, truth, Background(0.05, 4.0, 25.0))
 
 
-def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
+# Flux and volume, decay, absorption, and an offset ring in the second and the third sweep
+DEMO_FACTORS = (
+    Factors(beam=1.0, decay=0.25, absorption=(0.06, 0.04, 0.02, 0.03)),
+    Factors(
+        beam=1.3,
+        decay=0.1,
+        absorption=(-0.05, 0.06, -0.03, 0.02),
+        offset=0.1,
+        offset_position=0.3,
+        offset_width=0.1,
+        offset_ripple=0.2,
+    ),
+    Factors(
+        beam=0.8,
+        decay=0.15,
+        ripple=0.03,
+        absorption=(0.04, -0.06, 0.03, -0.02),
+        offset=0.05,
+        offset_position=0.25,
+        offset_width=0.12,
+    ),
+)
+
+
+def small_demo(
+    *, seed: int = 0, frames: int = 80, disturbed: bool = False
+) -> tuple[Simulation, ...]:
     """Three sweeps of an orthorhombic crystal (P 21 21 21, Laue group mmm) on a small detector.
 
     The sweeps differ in orientation, position and tilt of the detector, and exposure; parallax
@@ -86,6 +114,9 @@ def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
         Of strengths and counts.
     frames:
         Number of frames of 0.8° a sweep.
+    disturbed:
+        Give each sweep a volume, a decay of the beam, absorption and an offset ring of its own,
+        which scaling must find.
 
     Returns
     -------
@@ -149,7 +180,11 @@ def small_demo(*, seed: int = 0, frames: int = 80) -> tuple[Simulation, ...]:
         seed=seed,
     )
     background = Background(0.02, 0.5, 10.0)
-    return tuple(Simulation(e, truth, background) for e in (first, second, third))
+    factors = DEMO_FACTORS if disturbed else (Factors(),) * len(DEMO_FACTORS)
+    return tuple(
+        Simulation(experiment, truth, background, own)
+        for experiment, own in zip((first, second, third), factors, strict=True)
+    )
 
 
 def turned(a: float, b: float, c: float, angles: Vector) -> tuple[Vector, Vector, Vector]:

@@ -10,60 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.experiment import RotationExperiment
+from ewaldite.simulate.factors import Factors, relative_position
 from ewaldite.simulate.pixel_table import PixelTable, pixel_table
 from ewaldite.simulate.truth import Truth
 
 FloatArray = NDArray[np.float64]
 Image = NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Background:
-    """Scatter of air and instrument: ``floor + peak · exp(-r / radius)`` around the beam.
-
-    It does not know the crystal, and goes through no correction: it is what a pixel counts.
-
-    Attributes
-    ----------
-    floor, peak:
-        Expected counts per s and pixel.
-    radius:
-        mm in the plane of the detector.
-    """
-
-    floor: float = 0.05
-    peak: float = 2.0
-    radius: float = 20.0
-
-    def rate(self, experiment: RotationExperiment) -> FloatArray:
-        """Return the expected counts per s; dims (slow, fast), 1/s, float64."""
-        nx, ny = experiment.detector.shape
-        return self.rate_at(experiment, np.arange(nx), np.arange(ny)[:, np.newaxis])
-
-    def rate_at(
-        self, experiment: RotationExperiment, ix: ArrayLike, iy: ArrayLike
-    ) -> FloatArray:
-        """Return the expected counts per s of pixels.
-
-        Parameters
-        ----------
-        experiment:
-            The experiment.
-        ix, iy:
-            Fast and slow pixel, 0-based; any dims that broadcast.
-
-        Returns
-        -------
-        :
-            The broadcast dims, 1/s, float64.
-        """
-        detector = experiment.detector
-        beam = detector.frame.T @ experiment.s0
-        beam = beam * (detector.distance / beam[2])
-        x = detector.pixel * (np.asarray(ix) + 1.0 - detector.origin[0]) - beam[0]
-        y = detector.pixel * (np.asarray(iy) + 1.0 - detector.origin[1]) - beam[1]
-        return np.asarray(self.floor + self.peak * np.exp(-np.sqrt(y**2 + x**2) / self.radius))
 
 
 class TruthFrame(NamedTuple):
@@ -74,7 +28,7 @@ class TruthFrame(NamedTuple):
     signal, bragg, background:
         Expected counts: diffuse scattering with ring, Bragg spots, background.
     exposure:
-        Solid angle · corrections · time, mrad² s: ``signal = intensity · exposure``.
+        Solid angle · corrections · time, mrad² s: ``signal = a (b D intensity + c) exposure``.
     h, k, l:
         Reciprocal-lattice units, at the pixel's centre and the middle of the frame.
     """
@@ -94,10 +48,12 @@ class Simulation:
 
     A pixel p of frame i expects
 
-    .. math:: λ_{p,i} = t \left[ C_p\, I(\mathbf{hkl}(p, φ_i)) + B_p \right]
+    .. math:: λ_{p,i} = t \left[ C_p\, a \left( b\, D\, I(\mathbf{hkl}(p, φ_i)) + c \right)
+        + B_p \right]
 
     counts, with φ at the middle of the frame, C from
-    `ewaldite.simulate.pixel_table.pixel_table` and the background rate B. The counts are drawn
+    `ewaldite.simulate.pixel_table.pixel_table`, the factors of
+    `ewaldite.simulate.factors.Factors` and the background rate B. The counts are drawn
     from a Poisson distribution by a generator seeded with (seed, sweep, i), so that a frame is
     the same whatever was drawn before. Frames count from 0.
 
@@ -109,6 +65,8 @@ class Simulation:
         Intensity.
     background:
         Background.
+    factors:
+        Scale factors and offset of the crystal.
     subframes:
         Angles a frame over which the intensity is averaged; 1 is the middle alone.
     subpixels:
@@ -118,6 +76,7 @@ class Simulation:
     experiment: RotationExperiment
     truth: Truth = field(default_factory=Truth)
     background: Background = field(default_factory=Background)
+    factors: Factors = field(default_factory=Factors)
     subframes: int = 1
     subpixels: int = 1
 
@@ -156,7 +115,7 @@ class Simulation:
         return np.asarray(np.einsum("xsf,xa->asf", self.table.s, axes))
 
     def signal(self, frame: int) -> FloatArray:
-        """Return expected counts of diffuse scattering and ring; dims (slow, fast), float64."""
+        """Return expected counts of all but spots and background; dims (slow, fast)."""
         return self._counts(frame, bragg=False)
 
     def bragg(self, frame: int) -> FloatArray:
@@ -237,8 +196,26 @@ class Simulation:
                     total += self.truth.smooth(table.s, axes)
                 if bragg:
                     total += self.truth.spots(table.s, axes)
-        mean = self.exposure / (parts * self.subpixels**2)
-        return np.asarray(total * mean)
+        total /= parts * self.subpixels**2
+        if self.factors == Factors():
+            return np.asarray(total * self.exposure)
+        return self._disturbed(total, frame, smooth)
+
+    def _disturbed(self, intensity: FloatArray, frame: int, smooth: bool) -> FloatArray:
+        """Expected counts of an intensity with the factors, and offset, of a frame."""
+        experiment, factors = self.experiment, self.factors
+        nx, ny = experiment.detector.shape
+        x, y = relative_position(
+            experiment.detector, experiment.s0, np.arange(nx), np.arange(ny)[:, np.newaxis]
+        )
+        x, y = np.broadcast_arrays(x, y)
+        length = np.sqrt(np.sum(self.table.s**2, axis=0))
+        time = np.full(1, (frame + 0.5) / experiment.frames)
+        turned = np.full(1, (frame + 0.5) * experiment.width)
+        seen = intensity * factors.b(time) * factors.damping(length, time)
+        if smooth:
+            seen += factors.c(length, time)
+        return np.asarray(self.exposure * factors.a(x, y, turned) * seen)
 
     def _tables(self) -> list[PixelTable]:
         if self.subpixels == 1:

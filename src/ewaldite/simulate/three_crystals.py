@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ewaldite.simulate.background import Background
 from ewaldite.simulate.crystals import UNTURNED, Crystals, CrystalSweep
 from ewaldite.simulate.detector import Vector
 from ewaldite.simulate.factors import Factors, module_gains
 from ewaldite.simulate.footprint import modules_of
 from ewaldite.simulate.laue import TWO_DIAGONAL
 from ewaldite.simulate.presets import lysozyme_6m, turned
-from ewaldite.simulate.simulation import Background
 from ewaldite.simulate.truth import Truth
 
 ORIENTATIONS: tuple[Vector, ...] = ((0.31, -0.52, 0.17), (-0.9, 0.35, 1.1), (1.3, 0.8, -0.6))
