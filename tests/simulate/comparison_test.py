@@ -142,7 +142,7 @@ def test_factor_and_offset_of_a_scaled_table_are_open(tmp_path: Path) -> None:
     outer = np.where(s > np.median(s), 1.2, 1.0)
     bent = compared(tmp_path, outer * noisy, truth, 2, True, variances=variance, **given)
     assert bent.ratio[1] / bent.ratio[0] == pytest.approx(1.2, rel=0.03)
-    assert bent.chi2.min() > 1.05
+    assert bent.chi2.max() > 1.3
 
 
 def test_voxels_that_only_one_holds_are_ignored(tmp_path: Path) -> None:
