@@ -1,0 +1,1 @@
+"""The absolute scale: intensity in electrons² per unit cell."""
