@@ -17,6 +17,9 @@ COMPTON_SOURCE = (
     "xraylib SF_Compt"
 )
 
+# Where the table begins, in sin θ/λ; below it S rises as the square of s
+_FIRST = 0.001
+
 # Compton wavelength of the electron, Å; CODATA 2018
 _COMPTON_WAVELENGTH = 0.0242631023867
 
@@ -47,17 +50,16 @@ def incoherent(number: int, s: ArrayLike) -> FloatArray:
     lengths = np.asarray(s, dtype=np.float64)
     out = np.zeros(lengths.size)
     for i, half in enumerate(lengths.ravel() / 2):
-        # the table begins above 0, where S is 0
-        if half > 0:
-            try:
-                out[i] = xraylib.SF_Compt(number, float(half))
-            except ValueError as error:
-                raise UserError(
-                    f"look up the Compton scattering of element {number} at s = {2 * half} 1/Å",
-                    str(error),
-                    "Leave the element out of the contents, or lower the resolution.",
-                ) from error
-    return out.reshape(lengths.shape)
+        try:
+            out[i] = xraylib.SF_Compt(number, max(float(half), _FIRST))
+        except ValueError as error:
+            raise UserError(
+                f"look up the Compton scattering of element {number} at s = {2 * half} 1/Å",
+                str(error),
+                "Leave the element out of the contents, or lower the resolution.",
+            ) from error
+    below = np.minimum(lengths / (2 * _FIRST), 1.0) ** 2
+    return np.asarray(out.reshape(lengths.shape) * below)
 
 
 def recoil(s: ArrayLike, wavelength: float) -> FloatArray:
