@@ -9,8 +9,11 @@ import scipp as sc
 from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.maps.expand import expand, map_bytes, map_shape
+from ewaldite.diffuse.maps.expand import expand, map_bytes, map_shape, to_table
 from ewaldite.diffuse.merging.merge import merge
+from ewaldite.diffuse.merging.statistics import length_at_centre
+from ewaldite.diffuse.observations import grid_of, index_of
+from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
 
 METRICS = {
@@ -107,3 +110,73 @@ def test_units_and_name_are_kept() -> None:
     assert dense.name == "intensity"
     total = sc.sum(dense).value
     assert np.isfinite(total)
+
+
+@pytest.mark.parametrize("friedel", [True, False])
+@pytest.mark.parametrize("name", list(METRICS))
+@pytest.mark.parametrize(
+    "grid", [Grid((1, 1, 1)), Grid((2, 2, 2)), Grid((2, 2, 2), "split")], ids=str
+)
+def test_expansion_and_back_is_the_identity(name: str, grid: Grid, friedel: bool) -> None:
+    group = space_group(name)
+    if name == "P 3 2 1" and grid.mode == "split":
+        pytest.skip("the group does not leave this grid")
+    merged = whole_sphere(name, grid, keep=0.4, friedel=friedel)
+    dense = expand(merged, group, METRICS[name], D_MIN, friedel=friedel)
+    back = to_table(dense, group, friedel=friedel)
+    s = length_at_centre(index_of(merged), AsuMap(grid, group), METRICS[name])
+    wanted = merged[sc.array(dims=["voxel"], values=s <= 1 / D_MIN)]
+    first, second = (
+        {tuple(i): v for i, v in zip(index_of(t).tolist(), t.values, strict=True)}
+        for t in (wanted, back)
+    )
+    assert first == second
+    assert grid_of(back) == grid
+    again = expand(back, group, METRICS[name], D_MIN, friedel=friedel)
+    assert sc.identical(again, dense, equal_nan=True)
+
+
+def test_limits_cut_the_whole_map() -> None:
+    name, grid = "P 21 21 21", Grid((3, 3, 3))
+    group = space_group(name)
+    merged = whole_sphere(name, grid, keep=0.6)
+    dense = expand(merged, group, METRICS[name], D_MIN)
+    limits = ((-1.0, 2.0), (0.0, 0.0), (-1 / 3, 99.0))
+    part = expand(merged, group, METRICS[name], D_MIN, limits=limits)
+    assert part.shape == map_shape(grid, group, METRICS[name], D_MIN, limits)
+    assert part.coords["h"].values[[0, -1]].tolist() == pytest.approx([-1, 2])
+    assert part.coords["k"].values.tolist() == [0.0]
+    assert part.coords["l"].values[0] == pytest.approx(-1 / 3)
+    place = [
+        slice(i, i + n)
+        for i, n in zip(
+            [
+                int(np.argmin(np.abs(dense.coords[x].values - part.coords[x].values[0])))
+                for x in "hkl"
+            ],
+            part.shape,
+            strict=True,
+        )
+    ]
+    np.testing.assert_array_equal(part.values, dense.values[tuple(place)])
+    assert map_bytes(grid, group, METRICS[name], D_MIN, limits) < map_bytes(
+        grid, group, METRICS[name], D_MIN
+    )
+
+
+def test_limits_outside_the_map_are_said() -> None:
+    merged = whole_sphere("P 1", Grid((1, 1, 1)), keep=1.0)
+    limits = ((90.0, 99.0), (0.0, 0.0), (0.0, 0.0))
+    with pytest.raises(UserError, match=r"limits within -\d+ … \d+"):
+        expand(merged, space_group("P 1"), METRICS["P 1"], D_MIN, limits=limits)
+
+
+def test_the_asymmetric_unit_stays_where_it_is() -> None:
+    name, grid = "P 4 3 2", Grid((2, 2, 2))
+    group = space_group(name)
+    merged = whole_sphere(name, grid, keep=0.5)
+    part = expand(merged, group, METRICS[name], D_MIN, asymmetric_unit=True)
+    dense = expand(merged, group, METRICS[name], D_MIN)
+    assert part.size < dense.size / 4
+    assert sc.identical(to_table(part, group), to_table(dense, group))
+    assert (~part.masks["absent"].values).sum() == len(to_table(dense, group))

@@ -1,4 +1,4 @@
-"""A merged table as a dense map, expanded by symmetry."""
+"""A merged table as a dense map, and back."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from numpy.typing import NDArray
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.maps.box import Box, Filling, Limits
 from ewaldite.diffuse.merging.statistics import length_at_centre
-from ewaldite.diffuse.observations import grid_of, index_of
+from ewaldite.diffuse.observations import grid_coords, grid_of, index_of
 from ewaldite.model.grid import Grid
 
 FloatArray = NDArray[np.float64]
 
-# Value, variance, mask.
-_BYTES = 8 + 8 + 1
-
 
 def map_shape(
-    grid: Grid, group: SpaceGroup, metric: FloatArray, d_min: float
+    grid: Grid,
+    group: SpaceGroup,
+    metric: FloatArray,
+    d_min: float,
+    limits: Limits | None = None,
 ) -> tuple[int, int, int]:
     """Shape of the dense map that :func:`expand` makes.
 
@@ -33,21 +35,26 @@ def map_shape(
         Reciprocal metric tensor; dims (3, 3), 1/Å².
     d_min:
         Resolution, Å.
+    limits:
+        First and last h, k, l; all if None.
 
     Returns
     -------
     :
         Number of voxels along h, k, l.
     """
-    low, high = AsuMap(grid, group).reach(metric, d_min)
-    nh, nk, nl = (int(x) for x in high - low + 1)
-    return nh, nk, nl
+    return Box.of_sphere(grid, group, metric, d_min).limited(limits).shape
 
 
-def map_bytes(grid: Grid, group: SpaceGroup, metric: FloatArray, d_min: float) -> int:
+def map_bytes(
+    grid: Grid,
+    group: SpaceGroup,
+    metric: FloatArray,
+    d_min: float,
+    limits: Limits | None = None,
+) -> int:
     """Memory of the dense map, bytes; parameters as in :func:`map_shape`."""
-    nh, nk, nl = map_shape(grid, group, metric, d_min)
-    return _BYTES * nh * nk * nl
+    return Box.of_sphere(grid, group, metric, d_min).limited(limits).bytes
 
 
 def expand(
@@ -57,6 +64,8 @@ def expand(
     d_min: float,
     *,
     friedel: bool = True,
+    limits: Limits | None = None,
+    asymmetric_unit: bool = False,
 ) -> sc.DataArray:
     """Spread a merged table over reciprocal space by the Laue group.
 
@@ -72,43 +81,84 @@ def expand(
         Resolution, Å: voxels whose centre lies beyond ``1/d_min`` stay absent.
     friedel:
         Whether Friedel mates were merged; else the point group alone is used.
+    limits:
+        First and last h, k, l of the map, r.l.u., both inside; the sphere's if None.
+    asymmetric_unit:
+        Leave the voxels where they are, in the asymmetric unit; the map is the box about them.
 
     Returns
     -------
     :
-        dims (h, k, l), with centres as coordinates; values and variances of the table, NaN
-        where the mask ``absent`` is set; its memory is that of :func:`map_bytes`.
+        dims (h, k, l), with centres as coordinates and the scalars ``n_h``, ``n_k``, ``n_l``,
+        ``grid_mode`` of the grid; values and variances of the table, NaN where the mask
+        ``absent`` is set. Its memory is that of :func:`map_bytes`, at most.
+
+    Raises
+    ------
+    UserError
+        The Laue group does not leave the grid invariant, or no voxel lies within the limits.
+    """
+    asu = AsuMap(grid_of(merged), group)
+    box = Box.of_sphere(asu.grid, group, metric, d_min).limited(limits)
+    index = index_of(merged)
+    inside = length_at_centre(index, asu, metric) <= 1 / d_min
+    if asymmetric_unit:
+        inside &= box.holds(index)
+    index, values, variances = index[inside], merged.values[inside], merged.variances[inside]
+    operations = group.laue_operations if friedel else group.point_operations
+    if asymmetric_unit:
+        operations = operations[:1]
+        if len(index):
+            box = Box(asu.grid, index.min(axis=0), index.max(axis=0))
+    filling = Filling(box)
+    for number in range(len(operations)):
+        filling.put(asu.images(index, number), values, variances)
+    return filling.finish(merged.unit, merged.name or "intensity")
+
+
+def to_table(array: sc.DataArray, group: SpaceGroup, *, friedel: bool = True) -> sc.DataArray:
+    """Rows of a dense map that lie in the asymmetric unit: :func:`expand` undone.
+
+    Parameters
+    ----------
+    array:
+        dims (h, k, l), with the scalars of the grid, as :func:`expand` makes it.
+    group:
+        Space group whose asymmetric unit is kept; ``P 1`` keeps one of each pair of mates.
+    friedel:
+        Whether mates are equal in the map; else both of each pair are kept.
+
+    Returns
+    -------
+    :
+        dims (voxel), the voxels that no mask excludes; coordinates ``h``, ``k``, ``l``,
+        ``space_group`` and the scalars of the grid.
 
     Raises
     ------
     UserError
         The Laue group does not leave the grid invariant.
     """
-    asu = AsuMap(grid_of(merged), group)
-    low, high = asu.reach(metric, d_min)
-    shape = tuple(high - low + 1)
-    index = index_of(merged)
-    inside = length_at_centre(index, asu, metric) <= 1 / d_min
-    index, values, variances = index[inside], merged.values[inside], merged.variances[inside]
-    dense = np.full(shape, np.nan)
-    spread = np.full(shape, np.nan)
-    absent = np.ones(shape, np.bool_)
-    operations = group.laue_operations if friedel else group.point_operations
-    for number in range(len(operations)):
-        place = tuple((asu.images(index, number) - low).T)
-        dense[place] = values
-        spread[place] = variances
-        absent[place] = False
-    coords = {}
-    for i, name in enumerate("hkl"):
-        axis = np.zeros((shape[i], 3), dtype=np.int64)
-        axis[:, i] = np.arange(low[i], high[i] + 1)
-        centre = asu.grid.centre(axis)[:, i]
-        coords[name] = sc.array(dims=[name], values=centre, unit="one")
-    dims = ["h", "k", "l"]
-    return sc.DataArray(
-        sc.array(dims=dims, values=dense, variances=spread, unit=merged.unit),
-        coords=coords,
-        masks={"absent": sc.array(dims=dims, values=absent)},
-        name="intensity",
+    asu = AsuMap(grid_of(array), group)
+    array = array.transpose(["h", "k", "l"])
+    present = np.ones(array.shape, np.bool_)
+    for mask in array.masks.values():
+        present &= ~mask.broadcast(sizes=array.sizes).values
+    axes = [array.coords[x].values for x in "hkl"]
+    corner = asu.grid.index([axis[0] for axis in axes])
+    index: NDArray[np.int64] = np.argwhere(present) + corner
+    unit, operation = asu(index)
+    keep = np.all(unit == index, axis=1)
+    if not friedel and not group.is_centrosymmetric:
+        mate = asu.grid.from_numerator(-asu.grid.numerator(index))
+        keep |= np.all(unit == mate, axis=1) & asu.is_minus(operation)
+    index = index[keep]
+    place = tuple((index - corner).T)
+    data = sc.array(
+        dims=["voxel"],
+        values=array.values[place],
+        variances=array.variances[place],
+        unit=array.unit,
     )
+    coords = grid_coords(asu.grid, index) | {"space_group": sc.scalar(group.name)}
+    return sc.DataArray(data, coords=coords, name=array.name)
