@@ -6,10 +6,19 @@ from pathlib import Path
 import fabio
 import numpy as np
 import pytest
+import scipp as sc
+from numpy.typing import NDArray
 
+from ewaldite.crystal.contents import fill_with_water
+from ewaldite.crystal.polymer import polymer, water
+from ewaldite.crystal.symmetry import space_group
+from ewaldite.diffuse.absolute.options import AbsoluteOptions, ContentsOptions
+from ewaldite.diffuse.absolute.scale import absolute_scale
+from ewaldite.diffuse.observations import INTENSITY_UNIT, grid_coords
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.io.geometry import read_geometry
-from ewaldite.simulate.demo import D_MIN, Demo, make_demo, truth_voxels
+from ewaldite.model.grid import Grid
+from ewaldite.simulate.demo import CONTENTS, D_MIN, Demo, make_demo, truth_voxels
 from ewaldite.simulate.presets import small_demo
 
 
@@ -77,6 +86,44 @@ def test_disturbed_demo_says_so(tmp_path: Path, demo: Demo) -> None:
     second = small_demo(frames=1, disturbed=True)[1]
     with fabio.open(tmp_path / "images" / "b_0001.cbf") as file:
         assert np.array_equal(file.data, second.frame(0))
+
+
+def test_contents_are_ones_that_the_absolute_scale_takes(tmp_path: Path) -> None:
+    """And the sums over reciprocal space obey them, at any cut-off."""
+    given = tomllib.loads(CONTENTS)["contents"]
+    made = make_demo(tmp_path, frames=1, contents=True)
+    assert tomllib.loads(made.configuration.read_text("utf-8"))["contents"] == given
+    (molecule,) = ContentsOptions(**given).molecule
+    assert molecule.sequence is not None
+    sweep = small_demo()[0]
+    cell = sweep.experiment.cell
+    volume = np.prod(cell[:3])
+    whole, _ = fill_with_water(
+        polymer(molecule.sequence).times(molecule.count), volume, water()
+    )
+    hkl, diffuse = truth_voxels(sweep, subdivide=1, d_min=1.6)
+    spot = (2 * np.pi) ** 1.5 * sweep.truth.bragg_width**3 * volume
+
+    def table(values: NDArray[np.float64]) -> sc.DataArray:
+        return sc.DataArray(
+            sc.array(dims=["voxel"], values=values, variances=0 * values, unit=INTENSITY_UNIT),
+            coords=grid_coords(Grid((1, 1, 1)), np.rint(hkl).astype(np.int64)),
+        )
+
+    scale = absolute_scale(
+        table(diffuse),
+        table(sweep.bragg_map(hkl) * spot),
+        whole,
+        cell,
+        space_group("P 21 21 21"),
+        1.0,
+        AbsoluteOptions(s_cutoff=0.5),
+    )
+    assert scale.k.value == pytest.approx(20_000, rel=0.05)
+    curve = scale.curves["scale_bonded"]
+    cut = curve.coords["s"].values
+    steady = curve.values[(cut > 0.3) & (cut < 0.6)]
+    assert np.all(np.abs(steady / 20_000 - 1) < 0.08)
 
 
 def test_truth_varies_enough_to_be_found_again() -> None:

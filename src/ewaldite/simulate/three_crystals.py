@@ -37,7 +37,8 @@ def three_crystals(
     the tetragonal lattice has: intensities of hkl and k h -l differ, and the metric cannot tell
     which is which. The anisotropic part has a relative rms of a tenth. Scale factors, offsets
     and gains vary by what experiments at synchrotrons show: 10 to 30 % of decay, some per cent
-    of absorption, 2 % of gain.
+    of absorption, 2 % of gain. Nothing surrounds the first crystal, so that the offset of least
+    size, which the others have beside the intensity, is zero.
 
     Parameters
     ----------
@@ -103,10 +104,6 @@ FACTORS = (
         decay=0.3,
         ripple=0.03,
         absorption=(0.08, 0.05, 0.03, 0.04),
-        offset=0.3,
-        offset_position=0.28,
-        offset_width=0.12,
-        offset_ripple=0.3,
     ),
     Factors(
         beam=0.6,
@@ -123,8 +120,8 @@ FACTORS = (
         decay=0.2,
         ripple=0.04,
         absorption=(0.05, -0.07, 0.05, -0.03),
-        offset=0.15,
-        offset_position=0.3,
+        offset=0.5,
+        offset_position=0.28,
         offset_width=0.15,
         offset_ripple=-0.4,
     ),
