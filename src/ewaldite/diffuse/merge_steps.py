@@ -11,7 +11,8 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.maps.expand import expand
 from ewaldite.diffuse.maps.map_size import check_map_size
 from ewaldite.diffuse.merging.merge import finish
-from ewaldite.diffuse.merging.merge_sums import MergeSums, prepare
+from ewaldite.diffuse.merging.merge_sums import MergeSums
+from ewaldite.diffuse.merging.prepared import prepare
 from ewaldite.diffuse.merging.outliers import OUTLIER, mask_outliers
 from ewaldite.diffuse.merging.rates import ShellSums
 from ewaldite.diffuse.merging.statistics import shell_table

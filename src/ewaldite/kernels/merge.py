@@ -33,6 +33,11 @@ BACKGROUND = 16  # B
 FRACTION = 17
 HALVES = 18  # numerator, denominator of the first half, for each kind of halves
 COLUMNS = 24
+# Only with a systematic error; g is its part of the signal e a (I + c).
+W2_ERROR = 24  # w² g² (e a)²
+W2_ERROR_C = 25  # w² g² (e a)² c
+W2_ERROR_CC = 26  # w² g² (e a)² c²
+COLUMNS_WITH_ERROR = 27
 
 
 @numba.njit(nogil=True, cache=True)
@@ -103,48 +108,6 @@ def rows_of(keys: IntArray) -> tuple[IntArray, NDArray[np.int32]]:
 
 
 @numba.njit(nogil=True, cache=True)
-def balance(
-    row: NDArray[np.int32],
-    weight: FloatArray,
-    order: IntArray,
-    coin: NDArray[np.bool_],
-    voxels: int,
-) -> NDArray[np.bool_]:
-    """Deal the observations of every voxel into halves of equal number, and of equal weight.
-
-    Parameters
-    ----------
-    row:
-        Voxel of an observation; dims (observation), int32.
-    weight:
-        dims (observation), float64.
-    order:
-        Order in which they are dealt; dims (observation), int64.
-    coin:
-        Decides where both halves are equal; dims (observation).
-    voxels:
-        Number of voxels.
-
-    Returns
-    -------
-    :
-        True in the first half, of number and of weight; dims (2, observation).
-    """
-    lead = np.zeros((voxels, 2), np.float64)
-    out = np.empty((2, row.size), np.bool_)
-    for j in range(order.size):
-        i = order[j]
-        r = row[i]
-        first = coin[i] if lead[r, 0] == 0.0 else lead[r, 0] < 0.0
-        lead[r, 0] += 1.0 if first else -1.0
-        out[0, i] = first
-        first = coin[i] if lead[r, 1] == 0.0 else lead[r, 1] < 0.0
-        lead[r, 1] += weight[i] if first else -weight[i]
-        out[1, i] = first
-    return out
-
-
-@numba.njit(nogil=True, cache=True)
 def accumulate(
     row: NDArray[np.int32],
     counts: FloatArray,
@@ -158,6 +121,7 @@ def accumulate(
     length: FloatArray,
     fraction: FloatArray,
     halves: NDArray[np.bool_],
+    error: FloatArray,
     sums: FloatArray,
 ) -> None:
     """Add observations to the sums of their voxels.
@@ -165,18 +129,22 @@ def accumulate(
     Parameters
     ----------
     row:
-        Voxel of an observation; dims (observation), int32.
+        Voxel of an observation, -1 to leave it out; dims (observation), int32.
     counts, exposure, background, background_variance, scale, offset, weight, length, fraction:
         Columns of the observations; dims (observation), float64.
     predicted:
         Predicted counts, background and variance of the background; dims (observation, 3).
     halves:
         Whether in the first half, for each kind of halves; dims (kind, observation).
+    error:
+        Systematic error as a part of the signal; dims (observation), or empty for none.
     sums:
         Grows; dims (voxel, column), float64.
     """
     kinds = halves.shape[0]
     for i in range(row.size):
+        if row[i] < 0:
+            continue
         t = sums[row[i]]
         w, n, e, b = weight[i], counts[i], exposure[i], background[i]
         ea = e * scale[i]
@@ -203,6 +171,11 @@ def accumulate(
             if halves[j, i]:
                 t[18 + 2 * j] += w * excess
                 t[19 + 2 * j] += w * ea
+        if error.size:
+            part = (w * error[i] * ea) ** 2
+            t[24] += part
+            t[25] += part * offset[i]
+            t[26] += part * offset[i] ** 2
 
 
 @numba.njit(nogil=True, cache=True)

@@ -9,7 +9,8 @@ import scipp as sc
 from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.symmetry import space_group
 from ewaldite.diffuse.merging.merge import finish, merge
-from ewaldite.diffuse.merging.merge_sums import MergeSums, prepare, weights
+from ewaldite.diffuse.merging.merge_sums import MergeSums
+from ewaldite.diffuse.merging.prepared import prepare, weights
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
 from ewaldite.model.uncertainty import ONE_SIGMA

@@ -8,7 +8,8 @@ import pytest
 from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.symmetry import space_group
 from ewaldite.diffuse.merging.merge import merge
-from ewaldite.diffuse.merging.merge_sums import MergeSums, prepare
+from ewaldite.diffuse.merging.merge_sums import MergeSums
+from ewaldite.diffuse.merging.prepared import prepare
 from ewaldite.diffuse.merging.outliers import mask_outliers, residuals
 
 GROUP = space_group("P 21 21 21")

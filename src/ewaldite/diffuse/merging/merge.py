@@ -9,7 +9,8 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.crystal.symmetry import SpaceGroup
-from ewaldite.diffuse.merging.merge_sums import HALVES, Estimator, MergeSums, prepare
+from ewaldite.diffuse.merging.merge_sums import HALVES, MergeSums
+from ewaldite.diffuse.merging.prepared import Estimator, prepare
 from ewaldite.diffuse.merging.rates import SHELL_WIDTH
 from ewaldite.diffuse.observations import INTENSITY_UNIT, Observations, grid_coords
 from ewaldite.kernels import merge as column
@@ -37,9 +38,8 @@ def merge(
 
     An observation has expected counts ``e a (I + c) + B`` with exposure e, scale a,
     offset c and background B; the estimate of I is ``Σ w (N - B - e a c) / Σ w e a``
-    with the weights of :func:`~ewaldite.diffuse.merging.merge_sums.weights`. A table larger
-    than memory is merged in parts by :func:`~ewaldite.diffuse.merging.merge_sums.prepare`,
-    :class:`~ewaldite.diffuse.merging.merge_sums.MergeSums` and :func:`finish`.
+    with the weights of :func:`~ewaldite.diffuse.merging.prepared.weights`. A table larger
+    than memory is merged by :func:`~ewaldite.diffuse.merging.stream.merge_blocks`.
 
     Parameters
     ----------
@@ -108,13 +108,14 @@ def finish(sums: MergeSums, noise: Noise = "poisson") -> sc.DataArray:
     """
     t = sums.sums.T
     norm = t[column.W_EXPOSURE]
-    intensity = (t[column.W_COUNTS] - t[column.W_BACKGROUND] - t[column.W_OFFSET]) / norm
-    scatter, expected = _scatter(t, intensity)
-    variance = _variance(t, scatter, noise)
+    intensity = sums.intensity
+    systematic = _systematic(t, intensity) if sums.has_error else np.zeros_like(norm)
+    scatter, expected = _scatter(t, intensity, systematic)
+    variance = _variance(t, scatter, systematic, noise)
     if noise == "empirical" or sums.estimator == "inverse_variance":
         below = above = np.sqrt(variance)
     else:
-        below, above = _distances(t)
+        below, above = (np.sqrt(x**2 + systematic) for x in _distances(t))
     rate = {"lower": intensity - below, "upper": intensity + above}
     for i, name in enumerate(HALVES):
         first, second = _halves(t, i, intensity)
@@ -140,8 +141,22 @@ def _column(values: NDArray[np.float64] | NDArray[np.int64], unit: str | None) -
     return sc.array(dims=["voxel"], values=values, unit=unit)
 
 
-def _variance(t: FloatArray, scatter: FloatArray, noise: Noise) -> FloatArray:
-    return _poisson_variance(t) if noise == "poisson" else _empirical_variance(t, scatter)
+def _variance(
+    t: FloatArray, scatter: FloatArray, systematic: FloatArray, noise: Noise
+) -> FloatArray:
+    if noise == "poisson":
+        return _poisson_variance(t) + systematic
+    return _empirical_variance(t, scatter)
+
+
+def _systematic(t: FloatArray, intensity: FloatArray) -> FloatArray:
+    """``Σ q² g² (I + c)² / (Σ q)²`` with ``q = w e a``."""
+    square = (
+        t[column.W2_ERROR] * intensity**2
+        + 2 * t[column.W2_ERROR_C] * intensity
+        + t[column.W2_ERROR_CC]
+    )
+    return np.asarray(np.maximum(square, 0.0) / t[column.W_EXPOSURE] ** 2)
 
 
 def _poisson_variance(t: FloatArray) -> FloatArray:
@@ -168,12 +183,19 @@ def _distances(t: FloatArray) -> tuple[FloatArray, FloatArray]:
     return below / t[column.W_EXPOSURE], above / t[column.W_EXPOSURE]
 
 
-def _scatter(t: FloatArray, intensity: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``Σ q (x - I)²`` with ``q = w e a`` and its mean ``Σ q var(x) - Σ q² var(x) / Σ q``."""
+def _scatter(
+    t: FloatArray, intensity: FloatArray, systematic: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """``Σ q (x - I)²`` with ``q = w e a`` and its mean ``Σ q var(x) - Σ q² var(x) / Σ q``.
+
+    The part of a systematic error in the latter is that of n observations of equal weight,
+    ``n - 1`` times their ``q var(x)``.
+    """
     norm = t[column.W_EXPOSURE]
     several = t[column.MULTIPLICITY] > 1
     scatter = t[column.W_SQUARE] - intensity**2 * norm
     expected = t[column.W_VARIANCE] - (t[column.W2_COUNTS] + t[column.W2_BACKGROUND]) / norm
+    expected = expected + systematic * norm * (t[column.MULTIPLICITY] - 1)
     scatter = np.where(several, np.maximum(scatter, 0.0), 0.0)
     return scatter, np.where(several, np.maximum(expected, 0.0), 0.0)
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.crystal.symmetry import SpaceGroup
-from ewaldite.diffuse.merging.merge_sums import MergeSums, Prepared, asu_keys, prepare, weights
+from ewaldite.diffuse.merging.merge_sums import MergeSums
+from ewaldite.diffuse.merging.prepared import Prepared, asu_keys, prepare, weights
 from ewaldite.diffuse.observations import Observations
 from ewaldite.kernels import merge as column
 

@@ -71,6 +71,10 @@ class ShellSums:
             table[:, : t.shape[1], : t.shape[2]] += t
         return ShellSums(table)
 
+    def __rmul__(self, factor: int) -> ShellSums:
+        """Multiply the sums: by -1 to take observations out again."""
+        return ShellSums(factor * self.table)
+
     def predict(
         self, observations: Observations, scale: FloatArray, offset: FloatArray
     ) -> FloatArray:

@@ -1,0 +1,171 @@
+"""The first pass over observations: smooth rates, and which voxels there are."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.merging.prepared import Prepared, asu_keys
+from ewaldite.diffuse.merging.rates import ShellSums
+from ewaldite.errors import UserError
+from ewaldite.kernels import deal as kernel
+from ewaldite.kernels.voxel_table import build
+from ewaldite.model.grid import Grid
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+RowArray = NDArray[np.int32]
+BoolArray = NDArray[np.bool_]
+
+
+class Survey:
+    """What a merge must know of all observations before it sums the first.
+
+    Blocks are added in order; memory grows with the number of voxels alone.
+
+    Parameters
+    ----------
+    group:
+        Space group of the crystal.
+    friedel:
+        Whether Friedel mates are merged or kept apart.
+    """
+
+    def __init__(self, group: SpaceGroup, *, friedel: bool = True) -> None:
+        self.group = group
+        self.friedel = friedel
+        #: Sums for smooth rates.
+        self.rates = ShellSums(np.zeros((5, 1, 1)))
+        self._grid: Grid | None = None
+        self._columns = kernel.empty_survey()
+        self._used = 0
+
+    @property
+    def grid(self) -> Grid:
+        """The voxels.
+
+        Raises
+        ------
+        UserError
+            No block was added.
+        """
+        if self._grid is None:
+            raise UserError(
+                "merge the observations",
+                "there is no table of them",
+                "Give at least one block, without rows if there are none.",
+            )
+        return self._grid
+
+    def __len__(self) -> int:
+        """Voxels found."""
+        return self._used
+
+    def add(self, block: Prepared) -> RowArray:
+        """Add observations.
+
+        Parameters
+        ----------
+        block:
+            Usable rows; see :func:`~ewaldite.diffuse.merging.prepared.usable`.
+
+        Returns
+        -------
+        :
+            Number of each row's voxel in the order of discovery; dims (voxel), int32.
+
+        Raises
+        ------
+        UserError
+            The block is on another grid, or the Laue group does not leave the grid invariant.
+        """
+        return self._count(block, 1)
+
+    def remove(self, block: Prepared) -> None:
+        """Take observations out again that were added: outliers.
+
+        Parameters and errors are those of :meth:`add`.
+        """
+        self._count(block, -1)
+
+    def _count(self, block: Prepared, sign: int) -> RowArray:
+        o = block.observations
+        if self._grid is not None and o.grid != self._grid:
+            raise UserError(
+                "merge tables with one another",
+                f"their grids differ: {self._grid} and {o.grid}",
+                "Give tables that were made with one subdivide.",
+            )
+        self._grid = o.grid
+        self.rates = self.rates + sign * ShellSums.of(o, block.scale, block.offset)
+        keys, _ = asu_keys(o, self.group, self.friedel)
+        *columns, used, row = kernel.survey(
+            keys, block.scaled_exposure, *self._columns, self._used, sign
+        )
+        self._columns = tuple(columns)
+        self._used = int(used)
+        return np.asarray(row)
+
+    def voxels(self) -> Voxels:
+        """All voxels that still hold observations, in the order of their keys."""
+        _, _, unique, number, total = self._columns
+        key, count = unique[: self._used], number[: self._used]
+        order = np.argsort(key)
+        order = order[count[order] > 0]
+        return Voxels(key[order], count[order], total[: self._used][order])
+
+
+class Voxels:
+    """Voxels of a merge and the state of dealing their observations into halves.
+
+    Parameters
+    ----------
+    key:
+        Packed voxels, ascending; dims (voxel), int64.
+    number:
+        Observations of each; dims (voxel), int32.
+    share:
+        Their summed scaled exposure; dims (voxel), float64.
+    """
+
+    def __init__(self, key: IntArray, number: RowArray, share: FloatArray) -> None:
+        self.key = key
+        self.number = number
+        self._share = share
+        self._slots = build(key)
+        self.restart()
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def restart(self) -> None:
+        """Begin to deal anew."""
+        self._left = self._share.copy()
+        self._seen = np.zeros(len(self), np.int32)
+        self._lead = np.zeros(len(self), np.int32)
+        self._ahead = np.zeros(len(self))
+
+    def rows(self, keys: IntArray) -> RowArray:
+        """Row of each key, -1 for voxels that are not among these; dims (voxel), int32."""
+        return np.asarray(kernel.rows_at(keys, *self._slots))
+
+    def deal(self, row: RowArray, share: FloatArray, seed: int) -> BoolArray:
+        """Deal the next observations into halves.
+
+        Parameters
+        ----------
+        row:
+            Their voxels; dims (voxel), int32.
+        share:
+            Their scaled exposures; dims (voxel), float64.
+        seed:
+            Of the random numbers.
+
+        Returns
+        -------
+        :
+            True in the first half, of equal number and of equal exposure; dims (2, voxel).
+        """
+        state = (self.number, self._left, self._seen, self._lead, self._ahead)
+        return np.asarray(kernel.deal(row, share, seed, self.key, *state))
