@@ -37,21 +37,6 @@ def test_packed_mates_are_inverted_through_the_origin() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32))
-def test_halves_are_equal_in_number_and_nearly_in_weight(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    row = rng.integers(0, 12, 200).astype(np.int32)
-    weight = rng.uniform(0.1, 3, 200)
-    coin = rng.integers(0, 2, 200, dtype=np.bool_)
-    first = kernel.balance(row, weight, rng.permutation(200), coin, 12)
-    for voxel in range(12):
-        own = row == voxel
-        sign = np.where(first[:, own], 1, -1)
-        assert abs(sign[0].sum()) == own.sum() % 2
-        assert abs(sign[1] @ weight[own]) <= weight[own].max(initial=0) + 1e-9
-
-
-@settings(deadline=None)
-@given(st.integers(0, 2**32))
 def test_union_adds_rows_of_one_key(seed: int) -> None:
     rng = np.random.default_rng(seed)
     key = [np.unique(rng.integers(0, 60, rng.integers(0, 50))) for _ in range(2)]

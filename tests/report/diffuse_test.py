@@ -123,7 +123,7 @@ def test_filter_sums_its_wedges(finished: Context, page: Page) -> None:
 
 
 def test_a_row_of_statistics_for_each_shell(finished: Context, page: Page) -> None:
-    table = load(finished.path("statistics.nxs"))
+    table = load(finished.path("statistics.nxs"))["shells"]
     heads = page.row("|s| (1/Å)")
     assert {"CC½", "CC*", "I/σ", "χ²", "completeness"} <= set(heads)
     at = page.rows.index(heads)

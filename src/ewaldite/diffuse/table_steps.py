@@ -144,7 +144,7 @@ def combine_tables(context: Context) -> None:
     options = context.options
     table = Observations.from_scipp(load(context.work / "observations.nxs"))
     span = options.scale.merge_within_degrees
-    joined = join_neighbours(table, _phi(context, table.sweep, table.iz), span)
+    joined = join_neighbours(table, rotation_of(context, table.sweep, table.iz), span)
     if len(joined) < len(table):
         context.log.info("combine: %d observations joined to %d", len(table), len(joined))
     context.log.info("combine: %d observations", len(joined))
@@ -155,7 +155,7 @@ def combine_tables(context: Context) -> None:
         sample=context.sample(options.scale.grid),
     )
     spots = load(context.work / "bragg.nxs")
-    place = _phi(context, spots.coords["sweep"].values, spots.coords["iz"].values)
+    place = rotation_of(context, spots.coords["sweep"].values, spots.coords["iz"].values)
     bragg = join_reflections(spots, place, options.scale.bragg_within_degrees)
     _say_incomplete(context, bragg)
     save(
@@ -166,10 +166,10 @@ def combine_tables(context: Context) -> None:
     )
 
 
-def _phi(
+def rotation_of(
     context: Context, sweep: NDArray[np.int32], iz: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Spindle angle at positions in the scans; dims (voxel), degrees."""
+    """Spindle angle at positions ``iz`` in the scans of sweeps; dims (voxel), degrees."""
     phi = np.empty(iz.size)
     for entry in context.entries:
         rows = sweep == entry.number

@@ -115,6 +115,36 @@ def rows_at(keys: IntArray, slots_key: IntArray, slots_row: RowArray) -> RowArra
     return out
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _deal_one(
+    bits: np.uint64, r: int, number: RowArray, seen: RowArray, lead: RowArray
+) -> bool:
+    u = np.float64(bits >> np.uint64(32)) * _HALF
+    remaining = max(number[r] - seen[r], 1)
+    first = u < 0.5 - 0.5 * lead[r] / remaining
+    lead[r] += 1 if first else -1
+    seen[r] += 1
+    return bool(first)
+
+
+@numba.njit(nogil=True, cache=True)
+def deal_number(
+    row: RowArray,
+    seed: int,
+    key: IntArray,
+    number: RowArray,
+    seen: RowArray,
+    lead: RowArray,
+) -> NDArray[np.bool_]:
+    """Deal the observations of every voxel into halves of equal number; see :func:`deal`."""
+    out = np.zeros(row.size, np.bool_)
+    for i in range(row.size):
+        r = row[i]
+        if r >= 0:
+            out[i] = _deal_one(draw(seed, key[r], seen[r]), r, number, seen, lead)
+    return out
+
+
 @numba.njit(nogil=True, cache=True)
 def deal(
     row: RowArray,
@@ -152,7 +182,8 @@ def deal(
     left:
         Shares that are still to come; dims (voxel), shrinks.
     seen, lead, ahead:
-        Observations dealt, lead of the first half in number, and in share; dims (voxel), change.
+        Observations dealt, and lead of the first half in number and in share; dims (voxel),
+        change.
 
     Returns
     -------
@@ -165,13 +196,8 @@ def deal(
         if r < 0:
             continue
         bits = draw(seed, key[r], seen[r])
-        u = np.float64(bits >> np.uint64(32)) * _HALF
         v = np.float64(bits & np.uint64(0xFFFFFFFF)) * _HALF
-        remaining = max(number[r] - seen[r], 1)
-        first = u < 0.5 - 0.5 * lead[r] / remaining
-        out[0, i] = first
-        lead[r] += 1 if first else -1
-        seen[r] += 1
+        out[0, i] = _deal_one(bits, r, number, seen, lead)
         left[r] -= share[i]
         if abs(ahead[r]) >= left[r]:
             first = v < 0.5 if ahead[r] == 0.0 else ahead[r] < 0.0

@@ -95,7 +95,7 @@ def _crystal(sample: Any, merged: sc.DataArray) -> str:
 
 
 def _statistics(out: Path) -> Section:
-    table = load(out / "statistics.nxs")
+    table = load(out / "statistics.nxs")["shells"]
     s = sc.midpoints(next(iter(table.values())).coords["s"]).values
     columns = {name: np.asarray(item.values) for name, item in table.items()}
     picture = quality_figure(s, **{name: columns[name] for name in _CURVES})

@@ -9,14 +9,9 @@ import scipp as sc
 from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import space_group
+from ewaldite.diffuse.merging.correlation import cc_star, correlation
 from ewaldite.diffuse.merging.merge import merge
-from ewaldite.diffuse.merging.statistics import (
-    cc_half,
-    cc_star,
-    completeness,
-    correlation,
-    shell_table,
-)
+from ewaldite.diffuse.merging.statistics import cc_half, completeness, shell_table
 
 GROUP = space_group("P 21 21 21")
 METRIC = np.diag([0.01**2] * 3)
@@ -26,10 +21,10 @@ def noisy(rng: np.random.Generator, voxels: int, kind: str = "random") -> tuple[
     """CC1/2 found, and that of the known variances of signal and noise."""
     truth = rng.uniform(5, 35, voxels)
     merged = merge(simulate(rng, truth, voxels=voxels, spread=0.0), GROUP, rng=rng)
-    cc, pairs = cc_half(merged, [0.0, 10.0], kind)  # type: ignore[arg-type]
-    assert pairs[0] > 0.9 * voxels
+    cc = cc_half(merged, [0.0, 10.0], kind)  # type: ignore[arg-type]
+    assert cc.pairs[0] > 0.9 * voxels
     signal, half_noise = 30**2 / 12, 20 / 4
-    return float(cc[0]), signal / (signal + half_noise)
+    return float(cc.value[0]), signal / (signal + half_noise)
 
 
 @pytest.mark.parametrize("kind", ["random", "weighted"])
@@ -44,8 +39,8 @@ def test_cc_star_is_the_correlation_with_the_truth() -> None:
     merged = merge(simulate(rng, truth, voxels=20_000, spread=0.0), GROUP, rng=rng)
     order = np.lexsort([merged.coords[x].values for x in "lkh"])
     with_truth = correlation(merged.values[order], truth)
-    cc, _ = cc_half(merged, [0.0, 10.0])
-    assert cc_star(cc)[0] == pytest.approx(with_truth, abs=0.01)
+    cc = cc_half(merged, [0.0, 10.0])
+    assert cc_star(cc.value)[0] == pytest.approx(with_truth, abs=0.01)
     np.testing.assert_allclose(cc_star([0.0, 1.0, 0.5]), [0.0, 1.0, np.sqrt(2 / 3)])
     assert np.isnan(cc_star(-0.1))
 
@@ -54,8 +49,10 @@ def test_pure_noise_does_not_correlate() -> None:
     rng = np.random.default_rng(3)
     merged = merge(simulate(rng, 10.0, voxels=20_000), GROUP, rng=rng)
     for kind in ("random", "weighted", "friedel"):
-        cc, _ = cc_half(merged, [0.0, 10.0], kind)  # type: ignore[arg-type]
-        assert abs(cc[0]) < 0.03
+        for part in ("total", "anisotropic"):
+            cc = cc_half(merged, [0.0, 10.0], kind, part)  # type: ignore[arg-type]
+            assert abs(cc.value[0]) < 0.03
+            assert cc.lower[0] < 0 < cc.upper[0] or abs(cc.value[0]) < 0.025
 
 
 def test_shells_hold_their_own_voxels_only() -> None:
@@ -63,15 +60,17 @@ def test_shells_hold_their_own_voxels_only() -> None:
     truth = rng.uniform(5, 35, 4000)
     merged = merge(simulate(rng, truth, voxels=4000), GROUP, rng=rng)
     edges = [0.0, 0.1, 0.15, 0.2, 9.0, 10.0]
-    cc, pairs = cc_half(merged, edges)
+    cc = cc_half(merged, edges)
     s = merged.coords["s"].values
     inside = (s >= 0.1) & (s < 0.15)
     a, b = (merged.coords[f"random_{x}"].values for x in "ab")
     both = inside & np.isfinite(a) & np.isfinite(b)
-    assert pairs[1] == both.sum()
-    assert cc[1] == pytest.approx(np.corrcoef(a[both], b[both])[0, 1])
-    assert pairs[-1] == 0
-    assert np.isnan(cc[-1])
+    assert cc.pairs[1] == both.sum()
+    assert cc.value[1] == pytest.approx(np.corrcoef(a[both], b[both])[0, 1])
+    assert cc.pairs[-1] == 0
+    assert np.isnan(cc.value[-1])
+    assert cc.few[-1]
+    assert not cc.few[1]
 
 
 def test_correlation_that_is_not_defined_is_nan() -> None:
@@ -119,3 +118,43 @@ def test_shell_table() -> None:
     # voxels with an index of zero were not simulated
     assert np.all(stats["completeness"].values < 1)
     assert stats["voxels"].values.sum() > 0.5 * stats["possible"].values.sum()
+
+
+def ring(rng: np.random.Generator, relief: float) -> tuple[sc.DataArray, float]:
+    """A steep isotropic ring with a relief of known size; the correlation it allows."""
+    voxels = 20_000
+    table = simulate(rng, 1.0, voxels=voxels, spread=0.0)
+    s = np.linalg.norm(table.s, axis=1)
+    truth = 200 * np.exp(-(((s[:voxels] - 0.25) / 0.08) ** 2)) + 20
+    bumps = relief * rng.choice([-1.0, 1.0], voxels)
+    rate = np.tile(truth + bumps, 8)
+    table = replace(table, counts=rng.poisson(rate).astype(float))
+    half_noise = rate[:voxels] / 4
+    return merge(table, GROUP, rng=rng), relief**2 / (relief**2 + half_noise.mean())
+
+
+@pytest.mark.parametrize("relief", [0.0, 4.0, 15.0])
+def test_the_ring_flatters_the_total_but_not_the_anisotropic_part(relief: float) -> None:
+    merged, expected = ring(np.random.default_rng(7), relief)
+    total = cc_half(merged, [0.0, 0.5])
+    part = cc_half(merged, [0.0, 0.5], part="anisotropic")
+    assert total.value[0] > 0.98
+    assert part.value[0] == pytest.approx(expected, abs=0.03)
+    assert part.lower[0] < expected < part.upper[0]
+
+
+def test_masks_and_columns_of_the_anisotropic_part() -> None:
+    rng = np.random.default_rng(8)
+    merged = merge(simulate(rng, rng.uniform(5, 35, 4096), voxels=4096), GROUP, rng=rng)
+    stats = shell_table(merged, GROUP, METRIC, d_min=5.0, width=0.02)
+    for name in ("cc_half", "cc_half_anisotropic", "cc_star", "cc_half_lower_anisotropic"):
+        assert "few pairs" in stats[name].masks
+    few = stats["cc_half"].masks["few pairs"].values
+    assert few[0]
+    assert not few[-1]
+    assert np.all(stats["cc_half_pairs"].values[few] < 30)
+    inside = ~few
+    value = stats["cc_half_anisotropic"].values[inside]
+    assert np.all(stats["cc_half_lower_anisotropic"].values[inside] <= value)
+    assert np.all(value <= stats["cc_half_upper_anisotropic"].values[inside])
+    assert "r_meas" not in stats

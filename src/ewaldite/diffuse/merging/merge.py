@@ -107,9 +107,8 @@ def finish(sums: MergeSums, noise: Noise = "poisson") -> sc.DataArray:
         ``weighted_a`` … ``friedel_b`` (half sets, NaN where one is empty), ``space_group``.
     """
     t = sums.sums.T
-    norm = t[column.W_EXPOSURE]
     intensity = sums.intensity
-    systematic = _systematic(t, intensity) if sums.has_error else np.zeros_like(norm)
+    systematic = sums.systematic_variance
     scatter, expected = _scatter(t, intensity, systematic)
     variance = _variance(t, scatter, systematic, noise)
     if noise == "empirical" or sums.estimator == "inverse_variance":
@@ -147,16 +146,6 @@ def _variance(
     if noise == "poisson":
         return _poisson_variance(t) + systematic
     return _empirical_variance(t, scatter)
-
-
-def _systematic(t: FloatArray, intensity: FloatArray) -> FloatArray:
-    """``Σ q² g² (I + c)² / (Σ q)²`` with ``q = w e a``."""
-    square = (
-        t[column.W2_ERROR] * intensity**2
-        + 2 * t[column.W2_ERROR_C] * intensity
-        + t[column.W2_ERROR_CC]
-    )
-    return np.asarray(np.maximum(square, 0.0) / t[column.W_EXPOSURE] ** 2)
 
 
 def _poisson_variance(t: FloatArray) -> FloatArray:

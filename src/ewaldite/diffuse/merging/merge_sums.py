@@ -111,7 +111,7 @@ class MergeSums:
     @property
     def has_error(self) -> bool:
         """Whether the columns of a systematic error are there."""
-        return self.sums.shape[1] == kernel.COLUMNS_WITH_ERROR
+        return bool(self.sums.shape[1] == kernel.COLUMNS_WITH_ERROR)
 
     @property
     def index(self) -> IntArray:
@@ -124,6 +124,24 @@ class MergeSums:
         t = self.sums.T
         signal = t[kernel.W_COUNTS] - t[kernel.W_BACKGROUND] - t[kernel.W_OFFSET]
         return np.asarray(signal / t[kernel.W_EXPOSURE])
+
+    @property
+    def systematic_variance(self) -> FloatArray:
+        """``Σ q² g² (I + c)² / (Σ q)²`` with ``q = w e a``; dims (voxel), 0 without a model."""
+        t = self.sums.T
+        if not self.has_error:
+            return np.zeros(len(self.key))
+        i = self.intensity
+        square = t[kernel.W2_ERROR] * i**2 + 2 * t[kernel.W2_ERROR_C] * i
+        square = square + t[kernel.W2_ERROR_CC]
+        return np.asarray(np.maximum(square, 0.0) / t[kernel.W_EXPOSURE] ** 2)
+
+    @property
+    def variance_of_mean(self) -> FloatArray:
+        """Variance of the intensity by what was counted, which may be 0; dims (voxel)."""
+        t = self.sums.T
+        counted = (t[kernel.W2_COUNTS] + t[kernel.W2_BACKGROUND]) / t[kernel.W_EXPOSURE] ** 2
+        return np.asarray(counted + self.systematic_variance)
 
 
 class Merger:
@@ -194,3 +212,12 @@ class Merger:
             sums.sums,
         )
         return row, w
+
+    def rows(self, prepared: Prepared) -> RowArray:
+        """Row of each observation's voxel, -1 where it is not among these; dims (voxel)."""
+        key, _ = asu_keys(prepared.observations, self.sums.group, self.sums.friedel)
+        return self.voxels.rows(key)
+
+    def weights(self, prepared: Prepared) -> FloatArray:
+        """Weights of observations in the sums; dims (voxel), float64."""
+        return weights(prepared, self.sums.estimator)

@@ -26,3 +26,12 @@ class MergeOptions(Section):
         "random", description="how observations are split for CC1/2"
     )
     seed: int = Field(0, ge=0, description="of the half sets")
+    error_model: Literal["none", "systematic"] = Field(
+        "none",
+        description="fit an error that is a part of the signal, sweep by sweep, so that "
+        "normalised residuals have unit variance, and add it to the errors",
+    )
+    shells: int = Field(20, ge=1, description="number of shells of |s| for the statistics")
+    rotation_degrees: float = Field(
+        5.0, gt=0, description="width of a bin of rotation for the statistics"
+    )

@@ -10,8 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.merging.columns import (
+    PARTS,
+    Part,
+    add_cc_half,
+    add_r_meas,
+    ratio,
+)
+from ewaldite.diffuse.merging.correlation import Correlation, pair_sums, pooled
+from ewaldite.diffuse.merging.shells import Shells, isotropic_part
 from ewaldite.diffuse.observations import grid_of, index_of
 from ewaldite.errors import UserError
+from ewaldite.model.sums import packed
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -42,30 +52,20 @@ def length_at_centre(index: IntArray, asu: AsuMap, metric: FloatArray) -> FloatA
     return np.asarray(np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", hkl, metric, hkl), 0.0)))
 
 
-def correlation(first: FloatArray, second: FloatArray) -> float:
-    """Pearson's correlation of the pairs without NaN; NaN for fewer than three of them.
-
-    Parameters
-    ----------
-    first, second:
-        dims (voxel), float64.
-
-    Returns
-    -------
-    :
-        -1 … 1, or NaN where it is not defined.
-    """
-    both = np.isfinite(first) & np.isfinite(second)
-    x, y = first[both], second[both]
-    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
-
-
 def cc_half(
-    merged: sc.DataArray, edges: ArrayLike, kind: HalfSets = "random"
-) -> tuple[FloatArray, IntArray]:
+    merged: sc.DataArray,
+    edges: ArrayLike,
+    kind: HalfSets = "random",
+    part: Part = "total",
+    isotropic: FloatArray | None = None,
+) -> Correlation:
     """Correlation between half sets, CC1/2 (Karplus & Diederichs, Science 336 (2012) 1030).
+
+    Of the total it is Pearson's correlation of the voxels of a shell. As the intensity falls
+    with |s| within every shell, that alone makes halves correlate; the CC1/2 of the anisotropic
+    part is free of it: the isotropic part is subtracted from both halves, and what is left of
+    the means over thin shells is taken out too (see
+    :func:`~ewaldite.diffuse.merging.correlation.pooled`).
 
     Parameters
     ----------
@@ -75,41 +75,24 @@ def cc_half(
         Edges of the shells in the length of s; dims (shell + 1), 1/Å.
     kind:
         Which half sets.
+    part:
+        ``"total"`` or ``"anisotropic"``.
+    isotropic:
+        Isotropic part of each row, if it is known already; dims (voxel), float64.
 
     Returns
     -------
     :
-        Correlation, dims (shell), float64, NaN where it is not defined; number of pairs, dims
-        (shell), int64.
+        dims (shell).
     """
     first, second = (merged.coords[f"{kind}_{half}"].values for half in "ab")
-    bounds = np.asarray(edges, dtype=np.float64)
-    shell = np.searchsorted(bounds, merged.coords["s"].values, side="right") - 1
-    members = [shell == i for i in range(len(bounds) - 1)]
-    pairs = [int(np.sum(np.isfinite(first[m]) & np.isfinite(second[m]))) for m in members]
-    cc = [correlation(first[m], second[m]) for m in members]
-    return np.array(cc), np.array(pairs, dtype=np.int64)
-
-
-def cc_star(cc: ArrayLike) -> FloatArray:
-    """Correlation with the unknown truth, ``√(2 CC1/2 / (1 + CC1/2))``; NaN for CC1/2 < 0.
-
-    Parameters
-    ----------
-    cc:
-        CC1/2; any dims.
-
-    Returns
-    -------
-    :
-        CC*; same dims, float64.
-    """
-    x = np.asarray(cc, dtype=np.float64)
-    out = np.full_like(x, np.nan)
-    good = x >= 0
-    np.sqrt(2 * x, out=out, where=good)
-    np.divide(out, np.sqrt(1 + x, where=good, out=np.ones_like(x)), out=out, where=good)
-    return out
+    shells = Shells.of(np.asarray(edges, dtype=np.float64))
+    s = merged.coords["s"].values
+    if part == "total":
+        return pooled(pair_sums(first, second, shells.shell(s), len(shells))[:, None])
+    j = isotropic_part(merged) if isotropic is None else isotropic
+    sums = pair_sums(first - j, second - j, shells.cell(s), shells.cells)
+    return pooled(shells.by_shell(sums))
 
 
 def completeness(
@@ -144,7 +127,8 @@ def completeness(
     _check_number(asu, metric, d_min)
     possible = asu.count(metric, d_min, width)
     index, _ = asu(index_of(merged))
-    s = length_at_centre(np.unique(index, axis=0), asu, metric)
+    _, first = np.unique(packed(index), return_index=True)
+    s = length_at_centre(index[first], asu, metric)
     shell = np.minimum((s[s <= 1 / d_min] / width).astype(np.int64), possible.size - 1)
     return np.bincount(shell, minlength=possible.size), possible
 
@@ -169,6 +153,8 @@ def shell_table(
     d_min: float,
     width: float,
     kind: HalfSets = "random",
+    residuals: FloatArray | None = None,
+    isotropic: FloatArray | None = None,
 ) -> sc.Dataset:
     """Statistics of a merged table in shells.
 
@@ -178,13 +164,21 @@ def shell_table(
         As in :func:`completeness`.
     kind:
         Half sets for CC1/2.
+    residuals:
+        Sums over the observations in the same shells, for R_meas; dims (shell, column) as
+        ``kernels.quality`` names them, float64.
+    isotropic:
+        Isotropic part of each row, if it is known already; dims (voxel), float64.
 
     Returns
     -------
     :
         dims (s), with edges as coordinate ``s`` (1/Å): ``voxels``, ``possible``,
         ``completeness``, ``multiplicity`` (mean), ``intensity`` (mean, counts/mrad²/s),
-        ``intensity_over_sigma`` (mean), ``chi2`` (reduced), ``cc_half``, ``cc_star``.
+        ``intensity_over_sigma`` (mean), ``chi2`` (reduced), and for the total and, with the
+        ending ``_anisotropic``, for the anisotropic part ``r_meas`` (with ``residuals``),
+        ``cc_half``, its ``cc_half_lower`` and ``cc_half_upper``, ``cc_half_pairs``, and
+        ``cc_star``. Correlations of few pairs are masked.
 
     Raises
     ------
@@ -192,10 +186,9 @@ def shell_table(
         If more voxels lie within the resolution than can be counted.
     """
     seen, possible = completeness(merged, group, metric, d_min, width)
-    edges = np.arange(possible.size + 1) * width
-    cc, _ = cc_half(merged, edges, kind)
-    shell = np.searchsorted(edges, merged.coords["s"].values, side="right") - 1
-    inside = (shell >= 0) & (shell < possible.size)
+    shells = Shells.equal(possible.size, width)
+    shell = shells.shell(merged.coords["s"].values)
+    inside = shell >= 0
 
     def total(values: NDArray[np.float64] | IntArray) -> FloatArray:
         sums = np.bincount(shell[inside], values[inside], minlength=possible.size)
@@ -203,25 +196,27 @@ def shell_table(
 
     count = total(np.ones(len(shell)))
     rows = {
-        "completeness": _ratio(seen, possible),
-        "multiplicity": _ratio(total(merged.coords["multiplicity"].values), count),
-        "intensity_over_sigma": _ratio(total(merged.values / np.sqrt(merged.variances)), count),
-        "chi2": _ratio(
+        "completeness": ratio(seen, possible),
+        "multiplicity": ratio(total(merged.coords["multiplicity"].values), count),
+        "intensity_over_sigma": ratio(total(merged.values / np.sqrt(merged.variances)), count),
+        "chi2": ratio(
             total(merged.coords["chi2"].values), total(merged.coords["chi2_expected"].values)
         ),
-        "cc_half": cc,
-        "cc_star": cc_star(cc),
     }
-    columns = {name: sc.array(dims=["s"], values=v, unit="one") for name, v in rows.items()}
-    columns["voxels"] = sc.array(dims=["s"], values=seen, unit=None)
-    columns["possible"] = sc.array(dims=["s"], values=possible, unit=None)
-    mean = _ratio(total(merged.values), count)
-    columns["intensity"] = sc.array(dims=["s"], values=mean, unit=merged.unit)
-    bounds = sc.array(dims=["s"], values=edges, unit="1/angstrom")
-    return sc.Dataset(columns, coords={"s": bounds})
-
-
-def _ratio(top: NDArray[np.float64] | IntArray, bottom: FloatArray | IntArray) -> FloatArray:
-    out = np.full(len(bottom), np.nan)
-    np.divide(top, bottom, out=out, where=bottom > 0)
-    return out
+    columns = {
+        "voxels": sc.array(dims=["s"], values=seen, unit=None),
+        "possible": sc.array(dims=["s"], values=possible, unit=None),
+        "intensity": sc.array(
+            dims=["s"], values=ratio(total(merged.values), count), unit=merged.unit
+        ),
+    }
+    columns |= {name: sc.array(dims=["s"], values=v, unit="one") for name, v in rows.items()}
+    bounds = sc.array(dims=["s"], values=shells.edges, unit="1/angstrom")
+    table = sc.Dataset(columns, coords={"s": bounds})
+    if residuals is not None:
+        add_r_meas(table, residuals, "s")
+    j = isotropic_part(merged) if isotropic is None else isotropic
+    for part, ending in PARTS.items():
+        cc = cc_half(merged, shells.edges, kind, part, j)
+        add_cc_half(table, ending, cc, "s")
+    return table

@@ -100,11 +100,8 @@ class Survey:
         self._grid = o.grid
         self.rates = self.rates + sign * ShellSums.of(o, block.scale, block.offset)
         keys, _ = asu_keys(o, self.group, self.friedel)
-        *columns, used, row = kernel.survey(
-            keys, block.scaled_exposure, *self._columns, self._used, sign
-        )
-        self._columns = tuple(columns)
-        self._used = int(used)
+        found = kernel.survey(keys, block.scaled_exposure, *self._columns, self._used, sign)
+        self._columns, self._used, row = found[:5], int(found[5]), found[6]
         return np.asarray(row)
 
     def voxels(self) -> Voxels:
