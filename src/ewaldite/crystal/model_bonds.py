@@ -10,14 +10,14 @@ from scipy.spatial import cKDTree
 IntArray = NDArray[np.int64]
 
 # Beyond the sum of the covalent radii, Å
-_SLACK = 0.35
+_SLACK = 0.3
 _LONGEST = 3.0
 
 
 def find_bonds(model: gemmi.Model) -> tuple[list[gemmi.Atom], IntArray, IntArray]:
     """Find the bonds within molecules.
 
-    Two atoms are bonded if they are nearer than the sum of their covalent radii and 0.35 Å, not
+    Two atoms are bonded if they are nearer than the sum of their covalent radii and 0.3 Å, not
     both hydrogens, of one conformer, and of one residue or of two of the polymer (peptide,
     phosphate and disulfide bonds). Ions and disordered molecules that lie on each other
     stay apart so. Water is left out.

@@ -87,7 +87,8 @@ def from_model(text: str, form: ModelFormat, name: str) -> CellContents:
         _count_chain(structure, chain, tally, kept, name)
     copies = _copies(structure)
     contents = CellContents(tally.elements, pairs=_pairs(structure, kept))
-    tally.parts.append(water().times(tally.waters))
+    if tally.waters:
+        tally.parts.append(water().times(tally.waters))
     for part in tally.parts:
         contents = contents + part
     volume = 1.21 * tally.other_mass + sum(
@@ -146,14 +147,13 @@ def _count_chain(
     span = chain.get_polymer()
     kind = _KINDS.get(span.check_polymer_type()) if len(span) else None
     bare = kind is not None and not any(a.is_hydrogen() for residue in span for a in residue)
-    polymer_ids = {str(residue.seqid) for residue in span}
     rest = gemmi.Chain(chain.name)
     if bare and kind is not None and _complete(structure, span, kind, tally):
-        residues = [r for r in chain if str(r.seqid) not in polymer_ids]
+        residues = [r for r in chain if r.entity_type != gemmi.EntityType.Polymer]
     else:
         residues = list(chain)
     for residue in residues:
-        in_polymer = kind is not None and str(residue.seqid) in polymer_ids
+        in_polymer = residue.entity_type == gemmi.EntityType.Polymer
         _count_residue(structure, residue, kind if in_polymer else None, tally, name)
         rest.add_residue(residue)
     kept.add_chain(rest)
@@ -238,7 +238,8 @@ def _share(structure: gemmi.Structure, atom: gemmi.Atom, name: str) -> float:
             "Correct it: it is between 0 and 1.",
         )
     mates = structure.cell.is_special_position(atom.pos, _SPECIAL_POSITION)
-    return float(min(atom.occ, 1.0 / (mates + 1)))
+    # gemmi holds occupancies in single precision
+    return min(round(float(atom.occ), 6), 1.0 / (mates + 1))
 
 
 def _pairs(structure: gemmi.Structure, model: gemmi.Model) -> Pairs:

@@ -187,17 +187,17 @@ def _fit(
     x = s**2 / 2
     middle = float(np.average(x, weights=np.clip(ours, 0, None)))
 
-    # the spread of a trial is that at the last fit, or a large k would be its own excuse
-    p = np.array([start, 0.0])
-    for _ in range(4):
+    # both sides have errors, so the spread of the trial factor's own residuals is used
+    # (effective variance): a fit with fixed weights would take theirs as exact and be low
+    def residual(p: FloatArray) -> FloatArray:
         k = np.exp(p[0] - p[1] * (x - middle))
-        spread = np.sqrt(sigma**2 + (k * error) ** 2 + (_MODEL_ERROR * k * theirs) ** 2)
+        model = k * theirs
+        spread = sigma**2 + (k * error) ** 2
+        spread = spread + _MODEL_ERROR**2 * (ours**2 + model**2) / 2
+        return np.asarray((ours - model) / np.sqrt(spread))
 
-        def weighted(q: FloatArray, spread: FloatArray = spread) -> FloatArray:
-            return np.asarray((ours - np.exp(q[0] - q[1] * (x - middle)) * theirs) / spread)
-
-        solution = least_squares(weighted, p, loss="soft_l1", f_scale=_ROBUST)
-        p = solution.x
+    solution = least_squares(residual, np.array([start, 0.0]), loss="soft_l1", f_scale=_ROBUST)
+    p = solution.x
     covariance = np.linalg.inv(solution.jac.T @ solution.jac)
     scatter = max(2 * solution.cost / (len(x) - 2), 1.0)
     relative = float(np.sqrt(covariance[0, 0] * scatter))

@@ -15,12 +15,16 @@ FORMAT = 1
 TABLE_DIM = "voxel"
 """The dimension of a table."""
 
+UNIT_COORD = "intensity_unit"
+"""Coordinate that says in words what a signal without a unit of scipp's counts."""
+
 _COMPRESS_FROM = 16 * 1024
 _CHUNK_ROWS = 65_536
 _CHUNK_TEXTS = 4_096
 _CHUNK_EDGE = 32
 _SPELLINGS = (
     "counts/mrad^2/s",
+    "mrad^2*s/counts",
     "mrad^2*s",
     "mrad^2",
     "1/angstrom",

@@ -12,7 +12,7 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.fields import extend_variable, read_variable, write_variable
-from ewaldite.io.nexus.layout import TABLE_DIM, clean_name, new_group, text
+from ewaldite.io.nexus.layout import TABLE_DIM, UNIT_COORD, clean_name, new_group, text
 
 Stored = sc.DataArray | sc.Variable | sc.DataGroup[Any]
 
@@ -114,6 +114,9 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
         group, array.name or "signal", array.data, role="signal", grows=grows
     )
     signal.attrs["name"] = array.name
+    if UNIT_COORD in array.coords:
+        words = array.coords[UNIT_COORD].value
+        signal.attrs["long_name"] = f"{array.name or 'signal'} ({words})"
     group.attrs["signal"] = _leaf(signal)
     axes = ["."] * array.ndim
     for name, coord in array.coords.items():
