@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +104,37 @@ def _molecules(oxygen: FloatArray, axes: FloatArray, rng: np.random.Generator) -
     return Atoms(symbols, np.concatenate([oxygen, hydrogen.reshape(-1, 3)]))
 
 
+def read_conformer(text: str, cell: ArrayLike, letter: str = "A") -> Atoms:
+    """Atoms of one conformer of the polymers of a PDB file, each with full occupancy.
+
+    Parameters
+    ----------
+    text:
+        The file; ATOM records only.
+    cell:
+        a, b, c, α, β, γ; Å and degrees, of the standard setting of the file.
+    letter:
+        Conformer; a residue that lacks it takes its first one.
+
+    Returns
+    -------
+    :
+        The atoms.
+    """
+    rows = [line for line in text.splitlines() if line.startswith("ATOM  ")]
+    letters: dict[str, set[str]] = {}
+    for line in rows:
+        letters.setdefault(line[21:27], set()).add(line[16])
+    chosen = {}
+    for residue, have in letters.items():
+        named = sorted(have - {" "})
+        chosen[residue] = letter if letter in named else (named[0] if named else " ")
+    taken = [x for x in rows if x[16] in (" ", chosen[x[21:27]])]
+    symbols = np.array([x[76:78].strip().capitalize() for x in taken])
+    place = np.array([[float(x[i : i + 8]) for i in (30, 38, 46)] for x in taken])
+    return Atoms(symbols, place @ np.linalg.inv(cartesian_axes(cell)).T)
+
+
 def structure_factors(
     atoms: Atoms,
     hkl: NDArray[np.int64],
@@ -141,3 +172,52 @@ def structure_factors(
         dense = np.stack([(waves[0] * layer) @ waves[1].T for layer in waves[2]], axis=-1)
         total += f0[str(symbol)](s) * dense[place]
     return total
+
+
+def totals(
+    cells: Sequence[Atoms],
+    hkl: NDArray[np.int64],
+    s: FloatArray,
+    f0: Mapping[str, Callable[[ArrayLike], FloatArray]],
+    b: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Bragg and coherent diffuse scattering at the nodes of a crystal of unequal cells.
+
+    Cells are dealt at random, and every atom is displaced on its own by a Gaussian of the
+    isotropic temperature factor b:
+
+    .. math::
+
+        I_{Bragg} = e^{-2W} |\langle F \rangle|^2, \qquad
+        I_{diffuse} = e^{-2W} (\langle |F|^2 \rangle - |\langle F \rangle|^2)
+        + (1 - e^{-2W}) \langle \textstyle\sum f_0^2 \rangle, \qquad 2W = b s^2 / 2
+
+    As no two atoms of a cell are in one place, the total obeys the sum rule of Krogh-Moe.
+
+    Parameters
+    ----------
+    cells:
+        The kinds of cells, equally frequent.
+    hkl:
+        dims (reflection, 3), int64.
+    s:
+        Length of the scattering vector; dims (reflection), 1/Å.
+    f0:
+        Form factor of each element, of s.
+    b:
+        Å².
+
+    Returns
+    -------
+    :
+        Bragg and diffuse intensity; dims (reflection), electrons² per unit cell, float64.
+    """
+    waves = np.array([structure_factors(cell, hkl, s, f0) for cell in cells])
+    bragg = np.abs(waves.mean(axis=0)) ** 2
+    alike = np.mean(np.abs(waves) ** 2, axis=0)
+    apart = np.zeros(len(s))
+    for cell in cells:
+        for symbol, number in zip(*np.unique(cell.symbols, return_counts=True), strict=True):
+            apart += number * f0[str(symbol)](s) ** 2 / len(cells)
+    damped = np.exp(-b * s**2 / 2)
+    return damped * bragg, damped * (alike - bragg) + (1 - damped) * apart

@@ -142,14 +142,14 @@ class KroghMoe:
         return float(self.filled[number - 1] / self.observed[number - 1])
 
     def curves(self) -> sc.Dataset:
-        """Scale and sums against the cut-off, from where the expected sum is positive.
+        """Scale and sums against the cut-off.
 
         Returns
         -------
         :
-            dims (s), the ends of the shells as coordinate (1/Å): ``scale`` (with variances),
-            ``scale_free``, ``scale_bonded``, in 1/(counts/mrad²/s); ``observed`` (with
-            variances), counts/mrad²/s; ``theory_free`` and ``theory_bonded``, electrons².
+            dims (s_cutoff), the ends of the shells as coordinate (1/Å): ``scale`` (with
+            variances), ``scale_free``, ``scale_bonded``, in 1/(counts/mrad²/s); ``observed``
+            (with variances), counts/mrad²/s; ``theory_free``, ``theory_bonded``, electrons².
         """
         unit = sc.Unit("one") / sc.Unit(INTENSITY_UNIT)
         columns = {
@@ -160,8 +160,9 @@ class KroghMoe:
             "theory_free": _array(self.free, sc.units.one),
             "theory_bonded": _array(self.bonded, sc.units.one),
         }
-        ends = sc.array(dims=["s"], values=self.shells.edges[1:], unit="1/angstrom")
-        return sc.Dataset(columns, coords={"s": ends})
+        ends = sc.array(dims=["s_cutoff"], values=self.shells.edges[1:], unit="1/angstrom")
+        renamed = {name: column.rename(s="s_cutoff") for name, column in columns.items()}
+        return sc.Dataset(renamed, coords={"s_cutoff": ends})
 
     def table(self) -> sc.Dataset:
         """Means in the shells.

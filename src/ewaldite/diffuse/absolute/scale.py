@@ -52,14 +52,14 @@ class AbsoluteScale:
     cutoff:
         Where the scale was read, 1/Å.
     curves:
-        Scale against the cut-off; dims (s) with the ends of shells as coordinate ``s`` (1/Å):
+        Scale against the cut-off; dims (s_cutoff), the ends of shells as coordinate (1/Å):
         ``scale`` (with variances from counting), ``scale_free`` and ``scale_bonded`` (without
-        and with bonded interference), ``observed`` (counts/mrad²/s) and ``theory``, the two
-        cumulative sums.
+        and with bonded interference), and the cumulative sums ``observed``
+        (counts/mrad²/s), ``theory_free`` and ``theory_bonded`` (electrons²).
     shells:
         Means; dims (s) with edges as coordinate ``s``: ``diffuse`` and ``bragg`` (with
         variances, counts/mrad²/s, NaN in empty shells), ``coherent``, ``bonded``,
-        ``incoherent``, ``weight`` (voxels), ``interpolated``.
+        ``incoherent`` (electrons²), ``voxels``, ``interpolated``.
     scattering:
         The scattering of the contents.
     notes:
