@@ -48,6 +48,8 @@ def type_text(annotation: Any) -> str:
         return f"list of {type_text(inner[0])}"
     if origin is tuple:
         return "[" + ", ".join(type_text(a) for a in inner) + "]"
+    if origin is None and issubclass(annotation, BaseModel):
+        return "section"
     if origin is None:
         return "path" if issubclass(annotation, PurePath) else WORDS[annotation.__name__]
     return " or ".join(dict.fromkeys(type_text(a) for a in inner if a is not type(None)))

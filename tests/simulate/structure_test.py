@@ -21,6 +21,10 @@ F0 = {
 }
 
 
+def flat(s: ArrayLike) -> np.ndarray:
+    return 8 + 0 * np.asarray(s)
+
+
 def some_atoms(seed: int, n: int = 20) -> Atoms:
     rng = np.random.default_rng(seed)
     return Atoms(rng.choice(["H", "C", "O"], n), rng.random((n, 3)))
@@ -69,8 +73,12 @@ def test_displaced_atoms_scatter_on_their_own_at_large_s() -> None:
     cells = [some_atoms(1)]
     hkl = np.array([[30, 0, 0], [0, 40, 3]])
     s = np.array([0.9, 1.1])
-    flat = {x: (lambda s, z=z: z + 0 * np.asarray(s)) for x, z in zip("HCO", (1, 6, 8), strict=True)}  # fmt: skip
-    bragg, diffuse = totals(cells, hkl, s, flat, 60.0)
+    points = {
+        "H": lambda s: 1 + 0 * np.asarray(s),
+        "C": lambda s: 6 + 0 * np.asarray(s),
+        "O": flat,
+    }
+    bragg, diffuse = totals(cells, hkl, s, points, 60.0)
     number = {x: np.sum(cells[0].symbols == x) for x in "HCO"}
     alone = number["H"] + 36 * number["C"] + 64 * number["O"]
     np.testing.assert_allclose(diffuse, alone, rtol=1e-5)
@@ -124,10 +132,6 @@ def test_conformers(letter: str, x: float) -> None:
     assert atoms.symbols.tolist() == ["N", "C", "C"]
     place = atoms.fractional @ cartesian_axes(CELL).T
     np.testing.assert_allclose(place[:, 0], [1.0, x, 4.0])
-
-
-def flat(s: ArrayLike) -> np.ndarray:
-    return 8 + 0 * np.asarray(s)
 
 
 def test_points_apart_obey_the_sum_rule() -> None:

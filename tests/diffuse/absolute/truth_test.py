@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,14 @@ from ewaldite.crystal.polymer import water
 from ewaldite.diffuse.absolute.scale import AbsoluteScale
 from ewaldite.simulate.structure import Atoms, add_water, read_conformer
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
-from absolute_scale import K_TRUE, contents_of, found_scale
+_SPEC = spec_from_file_location(
+    "absolute_scale", Path(__file__).parents[3] / "benchmarks" / "absolute_scale.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+BENCHMARK = module_from_spec(_SPEC)
+_SPEC.loader.exec_module(BENCHMARK)
+K_TRUE = BENCHMARK.K_TRUE
 
 EMPTY = Atoms(np.zeros(0, dtype="<U2"), np.zeros((0, 3)))
 
@@ -34,7 +40,7 @@ def glass() -> AbsoluteScale:
     frozen = add_water(EMPTY, cell, 190, 2.5, np.random.default_rng(0))
     number = int(np.sum(frozen.symbols == "O"))
     contents: CellContents = water().times(number)
-    return found_scale([frozen], contents, cell, 0.0, 1.0)
+    return BENCHMARK.found_scale([frozen], contents, cell, 0.0, 1.0)
 
 
 def test_water_with_its_bonds(glass: AbsoluteScale) -> None:
@@ -67,7 +73,8 @@ def test_lysozyme(
     cells = [
         add_water(read_conformer(text, cell, letter), cell, 300, 2.5, rng) for letter in "AB"
     ]
-    scale = found_scale(cells, contents_of(cells, text), cell, b, 0.86)
+    contents = BENCHMARK.contents_of(cells, text)
+    scale = BENCHMARK.found_scale(cells, contents, cell, b, 0.86)
     assert scale.k.unit == sc.Unit("mrad**2*s/counts")
     assert free[0] < at(scale, "scale_free", 0.7) < free[1]
     assert bonded[0] < at(scale, "scale_bonded", 0.7) < bonded[1]

@@ -20,6 +20,14 @@ def file() -> Iterator[h5py.File]:
         yield file
 
 
+def test_a_unit_in_words_is_the_label_of_the_signal(file: h5py.File) -> None:
+    table = array("voxel").assign_coords(intensity_unit=sc.scalar("electrons² per unit cell"))
+    node = write_node(file, "table", table)
+    assert node["intensity"].attrs["long_name"] == "intensity (electrons² per unit cell)"
+    assert sc.identical(read_node(node), table)
+    assert "long_name" not in write_node(file, "plain", array("voxel"))["intensity"].attrs
+
+
 def array(*dims: str) -> sc.DataArray:
     return sc.DataArray(sc.ones(dims=list(dims), shape=[2] * len(dims)), name="intensity")
 

@@ -59,9 +59,9 @@ def to_absolute(
             f"its intensity is in {merged.unit}",
             f"Give the merged table, in {INTENSITY_UNIT}.",
         )
-    s = lengths(grid_of(merged), index_of(merged), cell)
-    compton = np.zeros(len(s))
-    if subtract_incoherent and len(s):
+    compton = np.zeros(len(merged))
+    if subtract_incoherent and len(merged):
+        s = lengths(grid_of(merged), index_of(merged), cell)
         compton = scale.scattering.tabulated_incoherent(float(s.max()))(s)
     incoherent = sc.array(dims=["voxel"], values=compton, unit="one")
     # one number for all voxels: its variance must not enter theirs
