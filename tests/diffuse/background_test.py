@@ -8,11 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.background import BackgroundSource, matching_frames, sum_background
+from ewaldite.diffuse.background import (
+    BackgroundSource,
+    CountRule,
+    matching_frames,
+    sum_background,
+)
+from ewaldite.diffuse.dead_time import DeadTime
 
 PHI = np.arange(0.5, 20.5)
 WIDTH = np.ones(20)
 NO_CEILING = np.iinfo(np.int64).max
+ANY = CountRule((), 0, NO_CEILING)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_images_and_exposures_are_summed() -> None:
     frames = frames_of()
     exposure = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
     summed = sum_background(
-        frames.__getitem__, (1, 3, 4), exposure, markers=(), ceiling=NO_CEILING
+        frames.__getitem__, (1, 3, 4), exposure, CountRule((), 0, NO_CEILING)
     )
     np.testing.assert_array_equal(summed.counts, frames[1] + frames[3] + frames[4])
     assert summed.good.all()
@@ -92,9 +99,7 @@ def test_a_pixel_without_a_count_in_one_image_is_masked(
     frames[2][3, 4] = 500
     if np.issubdtype(dtype, np.signedinteger):
         frames[1][0, 0] = -1
-    summed = sum_background(
-        frames.__getitem__, range(5), np.ones(5), markers=(top,), ceiling=400
-    )
+    summed = sum_background(frames.__getitem__, range(5), np.ones(5), CountRule((top,), 0, 400))
     bad = np.zeros((4, 6), bool)
     bad[1, 2] = bad[3, 4] = True
     bad[0, 0] = np.issubdtype(dtype, np.signedinteger)
@@ -106,7 +111,7 @@ def test_a_pixel_without_a_count_in_one_image_is_masked(
 
 def test_no_frames_are_no_background() -> None:
     with pytest.raises(ValueError, match="no background frame"):
-        sum_background(frames_of().__getitem__, (), np.ones(5), markers=(), ceiling=9)
+        sum_background(frames_of().__getitem__, (), np.ones(5), CountRule((), 0, 9))
 
 
 def test_wedges_that_share_their_frames_read_them_once() -> None:
@@ -117,7 +122,7 @@ def test_wedges_that_share_their_frames_read_them_once() -> None:
         return frames[i]
 
     phi = np.array([0.0, 10.0, 20.0, 30.0, 40.0])
-    source = BackgroundSource(reading, phi, np.full(5, 10.0), np.full(5, 0.5), (), NO_CEILING)
+    source = BackgroundSource(reading, phi, np.full(5, 10.0), np.full(5, 0.5), ANY)
     one = source.of_range(6.0, 9.0)
     same = source.of_range(7.0, 8.0)
     assert one is same
@@ -126,5 +131,24 @@ def test_wedges_that_share_their_frames_read_them_once() -> None:
     assert both.frames == (1, 2)
     assert both.exposure == 1.0
     np.testing.assert_array_equal(both.counts, frames[1] + frames[2])
-    everywhere = BackgroundSource(reading, None, None, np.full(5, 0.5), (), NO_CEILING)
+    everywhere = BackgroundSource(reading, None, None, np.full(5, 0.5), ANY)
     assert everywhere.of_range(100.0, 101.0).frames == (0, 1, 2, 3, 4)
+
+
+def test_a_count_below_the_smallest_valid_one_is_none() -> None:
+    frames = [np.full((2, 3), 4), np.array([[4, 1, 2], [0, 9, 4]])]
+    summed = sum_background(frames.__getitem__, (0, 1), np.ones(2), CountRule((), 2, 9))
+    assert summed.good.tolist() == [[True, False, True], [False, False, True]]
+    assert summed.counts[summed.good].tolist() == [8, 6, 8]
+
+
+def test_what_the_dead_time_took_is_given_back() -> None:
+    dead = DeadTime("non_paralysable", 1e-3)
+    image = np.array([[0, 1, 101, 500]])
+    rule = CountRule((), 0, NO_CEILING, dead, np.array([9.0, 1.0]))
+    summed = sum_background(lambda i: image, (1,), np.ones(2), rule)
+    # 101 counts in a second beside 100 others: a tenth of the time is dead
+    np.testing.assert_allclose(summed.counts[0, :3], [0, 1, 101 / 0.9], rtol=1e-14)
+    assert summed.good.tolist() == [[True, True, True, True]]
+    image[0, 3] = 501
+    assert not sum_background(lambda i: image, (1,), np.ones(2), rule).good[0, 3]

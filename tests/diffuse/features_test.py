@@ -18,7 +18,8 @@ def test_bands_hold_every_pixel_once_with_its_corrections() -> None:
     seen = np.zeros(SHAPE[0] * SHAPE[1], int)
     for pixel, band in given.features.bands(given.good, 100):
         assert band.shape == (pixel.size, walk.FEATURES)
-        assert pixel.size in (95, 57)
+        # Two rows of the image, of which a panel may have one, or none
+        assert pixel.size in (38, 19)
         part = pixel >= 0
         features[pixel[part]] = band[part]
         seen[pixel[part]] += 1

@@ -10,6 +10,7 @@ import pytest
 from diffuse.filter_world import make_world
 from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.filter_options import FilterOptions
+from ewaldite.diffuse.histograms import Histograms
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
 
@@ -19,8 +20,12 @@ SHARP = {"threshold": 3.0, "divergence_threshold": 2.75}
 GRID = Grid((3, 3, 3))
 
 
+def filtered_data(index, histogram, *rest):
+    return filter_wedge(GRID, index, Histograms.of(histogram), *rest)
+
+
 def filtered(world, **options):
-    return filter_wedge(GRID, *world.data, FilterOptions(**{**SHARP, **options}))
+    return filtered_data(*world.data, FilterOptions(**{**SHARP, **options}))
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +119,7 @@ def test_reasons_add_up(every_height):
 def test_order_of_voxels_does_not_matter(every_height):
     result = filtered(every_height)
     order = np.random.default_rng(5).permutation(result.mask.size)
-    shuffled = filter_wedge(
-        GRID, *(x[order] for x in every_height.data), FilterOptions(**SHARP)
-    )
+    shuffled = filtered_data(*(x[order] for x in every_height.data), FilterOptions(**SHARP))
     np.testing.assert_array_equal(shuffled.mask, result.mask[order])
     np.testing.assert_allclose(shuffled.rate, result.rate[order], rtol=1e-12)
 
@@ -133,19 +136,17 @@ def test_voxel_with_a_pixel_above_the_histogram_is_masked():
     index, histogram, overflow, overflow_sum = few()
     overflow[4], overflow_sum[4] = 1, 31
     data = index, histogram, overflow, overflow_sum
-    assert np.flatnonzero(filter_wedge(GRID, *data, FilterOptions(**SHARP)).mask).tolist() == [
-        4
-    ]
+    assert np.flatnonzero(filtered_data(*data, FilterOptions(**SHARP)).mask).tolist() == [4]
 
 
 def test_overflow_below_its_threshold_goes_through_the_other_criteria():
     index, histogram, overflow, overflow_sum = few(pixels=2000)
     overflow[[4, 7]], overflow_sum[[4, 7]] = [1, 40], [31, 4000]
     data = index, histogram, overflow, overflow_sum
-    result = filter_wedge(GRID, *data, FilterOptions(overflow_threshold=10_000))
+    result = filtered_data(*data, FilterOptions(overflow_threshold=10_000))
     assert result.reasons["overflow"] == 0
     assert np.flatnonzero(result.mask).tolist() == [7]
-    result = filter_wedge(GRID, *data, FilterOptions(overflow_threshold=30))
+    result = filtered_data(*data, FilterOptions(overflow_threshold=30))
     assert result.reasons["overflow"] == 2
 
 
@@ -154,9 +155,7 @@ def test_lonely_voxel_is_not_masked_for_being_alone():
     index[0] = [500, 0, 0]
     histogram[0] = 0
     histogram[0, 25] = 20
-    result = filter_wedge(
-        GRID, index, histogram, overflow, overflow_sum, FilterOptions(**SHARP)
-    )
+    result = filtered_data(index, histogram, overflow, overflow_sum, FilterOptions(**SHARP))
     assert not result.mask.any()
 
 
@@ -164,16 +163,14 @@ def test_everything_masked_has_an_end():
     index, histogram, overflow, overflow_sum = few()
     overflow += 3
     overflow_sum += 300
-    result = filter_wedge(
-        GRID, index, histogram, overflow, overflow_sum, FilterOptions(**SHARP)
-    )
+    result = filtered_data(index, histogram, overflow, overflow_sum, FilterOptions(**SHARP))
     assert result.mask.all()
     assert result.reasons["overflow"] == 27
 
 
 def test_empty_pixels_only():
     data = few(count=0)
-    assert not filter_wedge(GRID, *data, FilterOptions(**SHARP)).mask.any()
+    assert not filtered_data(*data, FilterOptions(**SHARP)).mask.any()
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
@@ -182,9 +179,7 @@ def test_peak_on_hardly_any_counts_is_found(rate):
     index, histogram, overflow, overflow_sum = few(pixels=10, count=int(rate))
     histogram[13, int(rate)] -= 5
     histogram[13, 8] += 5
-    result = filter_wedge(
-        GRID, index, histogram, overflow, overflow_sum, FilterOptions(**SHARP)
-    )
+    result = filtered_data(index, histogram, overflow, overflow_sum, FilterOptions(**SHARP))
     assert np.flatnonzero(result.mask).tolist() == [13]
 
 
@@ -192,7 +187,7 @@ def test_peak_on_hardly_any_counts_is_found(rate):
 def test_wedge_without_voxels(method):
     empty = np.empty((0, 3), np.int64), np.empty((0, 21), np.uint32)
     zero = np.empty(0, np.int64)
-    result = filter_wedge(GRID, *empty, zero, zero, FilterOptions(method=method))
+    result = filtered_data(*empty, zero, zero, FilterOptions(method=method))
     assert result.mask.shape == (0,)
 
 
@@ -218,4 +213,4 @@ def test_method_predicted_needs_no_counts(sharp):
 def test_rows_that_do_not_match():
     index, histogram, overflow, overflow_sum = few()
     with pytest.raises(UserError, match="one row a voxel"):
-        filter_wedge(GRID, index[1:], histogram, overflow, overflow_sum, FilterOptions(**SHARP))
+        filtered_data(index[1:], histogram, overflow, overflow_sum, FilterOptions(**SHARP))

@@ -43,13 +43,16 @@ def job_of(
         options=options.sweep[0],
         sweep=sweep,
         images=images,
+        time=np.full(experiment.frames, experiment.exposure),
         exposure=np.full(experiment.frames, experiment.exposure),
         background=None,
         background_digest="",
         resolved=Resolved(
             CorrectionSwitches(efficiency=False, attenuation=False), None, (), {}
         ),
+        floor=0,
         ceiling=1 << 20,
+        dead_time=None,
         skip=False,
         notes=(),
     )

@@ -14,12 +14,19 @@ from diffuse.tiny import experiment, write_tiny
 from ewaldite.diffuse import image_steps, workflow
 from ewaldite.diffuse.config import read_config
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.memory import expected_changes, expected_voxels, predict_need
+from ewaldite.diffuse.memory import (
+    BAND_COST,
+    expected_changes,
+    expected_voxels,
+    predict_need,
+)
 from ewaldite.diffuse.trace import Clock, Trace, hkl_matrices, trace_wedge
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.errors import UserError
 from ewaldite.model.experiment import Wedge
 from ewaldite.model.grid import Grid
+from ewaldite.run.budget import Budget
+from ewaldite.run.plan import plan_workers
 from ewaldite.run.sizes import parse_bytes
 from ewaldite.simulate.experiment import RotationExperiment, placed_axes
 from ewaldite.simulate.presets import lysozyme_6m, small_demo
@@ -87,7 +94,7 @@ def test_need_covers_the_arrays_of_the_trace(demo: RotationExperiment, tmp_path:
         a.nbytes for a in (trace.keys, trace.sums, trace.change_pixel, trace.change_row)
     )
     need = predict_need([job])
-    assert wanted < need.shard < 10 * wanted
+    assert wanted < need.worker + need.shard < 10 * wanted
     # An image and where its pixels are
     assert need.worker >= job.good.size * 4 + trace.start_row.nbytes
 
@@ -131,16 +138,36 @@ def test_a_still_has_no_changes(tmp_path: Path) -> None:
     assert expected_voxels(job, only_wedge(job), (1000, 1000, 1000)) == job.good.sum()
 
 
-@pytest.mark.parametrize(("degrees", "limit"), [(1, "1.2 GB"), (2, "1.5 GB")])
-def test_a_large_cell_fits_with_one_worker(degrees: int, limit: str, tmp_path: Path) -> None:
-    """100 Å to 1.5 Å on 6 megapixels; 0.5 GB is more than the program itself holds."""
+def large_cell(folder: Path, degrees: int) -> WedgeJob:
+    """100 Å to 1.5 Å on 6 megapixels."""
     preset = lysozyme_6m(frames=10 * degrees).experiment
     axes = placed_axes((100.0, 100.0, 100.0, 90.0, 90.0, 90.0), preset.axes)
-    job = job_of(tmp_path, replace(preset, axes=axes), CELLS, THIRDS, bins=64, d_min=1.5)
-    need = replace(predict_need([job]), base=500_000_000)
+    return job_of(folder, replace(preset, axes=axes), CELLS, THIRDS, bins=64, d_min=1.5)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "limit", "bands"), [(1, "1.2 GB", 1), (2, "1.5 GB", 1), (5, "1.5 GB", 6)]
+)
+def test_a_large_cell_fits_with_one_worker(
+    degrees: int, limit: str, bands: int, tmp_path: Path
+) -> None:
+    # 0.5 GB is more than the program itself holds
+    need = replace(predict_need([large_cell(tmp_path, degrees)]), base=500_000_000)
     size = parse_bytes(limit)
     assert size is not None
-    assert need.peak(1) < size
+    plan = plan_workers(
+        need, Budget(size, "test"), processors=1, shards=9, max_bands=40, band_cost=BAND_COST
+    )
+    assert plan.bands <= bands
+
+
+def test_bands_share_changes_and_histograms_but_not_the_sums(tmp_path: Path) -> None:
+    need = predict_need([large_cell(tmp_path, 5)])
+    # Most is what a pixel does on its way, and the dense histograms
+    assert need.shard > need.worker
+    assert need.kept < 0.8 * need.shard
+    assert need.finish < need.worker + need.shard
+    assert need.peak(1, 8) < 0.75 * need.peak(1)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from diffuse.filter_world import counted, make_world
 from ewaldite.diffuse.filter_options import FilterOptions
+from ewaldite.diffuse.histograms import Histograms
 from ewaldite.diffuse.poisson_filter import poisson_filter
 
 # Sharper than the defaults, which allow for a rougher diffuse signal
@@ -22,7 +23,8 @@ def box(*shape):
 def run(index, histogram, overflow=None, **options):
     over = np.zeros(len(index), np.int64) if overflow is None else overflow
     chosen = FilterOptions(**{**SHARP, **options})
-    return poisson_filter(index, histogram, over, 61 * over, over > 0, chosen)
+    sparse = Histograms.of(histogram)
+    return poisson_filter(index, sparse, over, 61 * over, over > 0, chosen)
 
 
 def drawn(index, rate, pixels, seed=0):

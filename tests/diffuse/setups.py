@@ -149,7 +149,7 @@ class Pairs:
         frame, column = np.nonzero(kept)
         out = np.zeros((len(distinct), walk.COLUMNS))
         terms = np.empty((len(at), walk.COLUMNS))
-        terms[:, : walk.FEATURES] = self.features[column]
+        terms[:, : walk.SUMMED] = self.features[column, : walk.SUMMED]
         terms[:, walk.FRAME] = self.clock.position[frame]
         terms[:, walk.EXPOSURE] = (
             self.clock.exposure[frame] * self.features[column, walk.CORRECTION]

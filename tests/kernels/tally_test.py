@@ -7,7 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 from diffuse.setups import oracle
-from ewaldite.kernels.tally import enter_voxels, tally_counts, tally_histogram
+from ewaldite.kernels.tally import (
+    BELOW,
+    BELOW_MARK,
+    NO_COUNT,
+    OVER,
+    enter_voxels,
+    relabel,
+    tally_counts,
+    tally_histogram,
+    tally_lost,
+)
 from ewaldite.model.grid import Grid
 
 NO_CEILING = np.iinfo(np.int64).max
@@ -16,8 +26,9 @@ ROW = np.array([0, 0, 1, -1, 1, 2, 2, -1], np.int32)
 
 
 def unpacked(rejected: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """Pixel, whether its count was too high, and frame."""
-    return [(r >> 17, r >> 16 & 1, r & 0xFFFF) for r in rejected.tolist()]
+    """Pixel, kind and frame of runs of one frame."""
+    assert np.array_equal(rejected >> 16 & 0xFFFF, rejected & 0xFFFF)
+    return [(r >> 34, r >> 32 & 3, r & 0xFFFF) for r in rejected.tolist()]
 
 
 def by_histogram(
@@ -26,12 +37,14 @@ def by_histogram(
     bins: int,
     ceiling: int = NO_CEILING,
     marker: int = NO_CEILING,
+    floor: int = 0,
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int, int]]]:
     rows = int(row.max()) + 1
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_histogram(
-        image, row, 7, ceiling, marker, histogram, overflow, np.empty(0, np.int64), 0
-    )
+        image, row, 7, (floor, ceiling, max(marker, ceiling)), histogram, overflow,
+        np.empty(0, np.int64), np.zeros(row.size, np.int32), 0,
+    )  # fmt: skip
     return histogram, overflow, unpacked(rejected[:n])
 
 
@@ -42,6 +55,7 @@ def by_counts(
     to_filter: list[int],
     ceiling: int = NO_CEILING,
     marker: int = NO_CEILING,
+    floor: int = 0,
 ) -> tuple[
     NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64], list[tuple[int, int, int]]
 ]:
@@ -49,9 +63,9 @@ def by_counts(
     counts = np.zeros(len(to_filter), np.int64)
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_counts(
-        image, row, 7, ceiling, marker, counts, np.array(to_filter, np.int32), histogram,
-        overflow,
-        np.empty(0, np.int64), 0,
+        image, row, 7, (floor, ceiling, max(marker, ceiling)), counts,
+        np.array(to_filter, np.int32), histogram, overflow, np.empty(0, np.int64),
+        np.zeros(row.size, np.int32), 0,
     )  # fmt: skip
     return counts, histogram, overflow, unpacked(rejected[:n])
 
@@ -138,23 +152,108 @@ def test_notes_grow_and_say_pixel_and_frame() -> None:
     assert rejected == [(p, 1, 7) for p in range(pixels)]
 
 
+LIMITS = (0, NO_CEILING, NO_CEILING)
+
+
+def noted(frames: list[list[int]], limits: tuple[int, int, int]) -> list[tuple[int, ...]]:
+    """Runs of pixels in one voxel: pixel, kind, first and last frame; both ways alike."""
+    row = np.zeros(len(frames[0]), np.int32)
+    out = []
+    for by_counts_too in (False, True):
+        latest, rejected, n = np.zeros(row.size, np.int32), np.empty(0, np.int64), 0
+        histogram, overflow = np.zeros((1, 5), np.uint32), np.zeros((1, 2), np.int64)
+        for number, frame in enumerate(frames):
+            image = np.array(frame, np.int32)
+            if by_counts_too:
+                rejected, n = tally_counts(
+                    image, row, number, limits, np.zeros(1, np.int64), np.zeros(1, np.int32),
+                    histogram, overflow, rejected, latest, n,
+                )  # fmt: skip
+            else:
+                rejected, n = tally_histogram(
+                    image, row, number, limits, histogram, overflow, rejected, latest, n
+                )
+        runs = rejected[:n].tolist()
+        out.append([(r >> 34, r >> 32 & 3, r >> 16 & 0xFFFF, r & 0xFFFF) for r in runs])
+    assert out[0] == out[1]
+    return sorted(out[0])
+
+
+def test_frames_that_follow_one_another_are_one_note() -> None:
+    frames = [[-1, 0, 2], [-1, 9, 2], [-3, 9, 1], [4, 0, 1], [-1, 9, 1]]
+    assert noted(frames, (0, 9, NO_CEILING)) == [
+        (0, NO_COUNT, 0, 2),
+        (0, NO_COUNT, 4, 4),
+        (1, OVER, 1, 2),
+        (1, OVER, 4, 4),
+    ]
+    # Another reason is another note
+    assert noted([[1], [-1], [9], [9]], (2, 9, 99)) == [
+        (0, NO_COUNT, 1, 1),
+        (0, OVER, 2, 3),
+        (0, BELOW, 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("floor", [0, 1, 3, 5, 7])
+@pytest.mark.parametrize("ceiling", [5, 8, NO_CEILING])
+def test_a_floor_beside_a_ceiling(floor: int, ceiling: int) -> None:
+    image = np.array([3, 4, 0, 0, 5, -1, 8, 0], np.int32)
+    histogram, overflow, rejected = by_histogram(image, ROW, 5, ceiling, floor=floor)
+    counts, again, more, pairs = by_counts(image, ROW, 5, [0, 1, 2], ceiling, floor=floor)
+    valid = (ROW >= 0) & (image >= floor) & (image < ceiling)
+    assert histogram.sum() == (valid & (image < 5)).sum()
+    assert overflow[:, 0].sum() == (valid & (image >= 5)).sum()
+    kinds = np.where(image >= ceiling, OVER, np.where(image < 0, NO_COUNT, BELOW))
+    expected = [(p, kinds[p], 7) for p in np.flatnonzero((ROW >= 0) & ~valid)]
+    assert rejected == pairs == expected
+    assert counts.tolist() == np.bincount(ROW[valid], image[valid], minlength=3).tolist()
+    np.testing.assert_array_equal(again, histogram)
+    np.testing.assert_array_equal(more, overflow)
+
+
+def test_what_is_called_below_the_floor_is_so_without_one() -> None:
+    image = np.array([BELOW_MARK, 0], np.int64)
+    _, _, rejected = by_histogram(image, np.zeros(2, np.int32), 3)
+    assert rejected == [(0, BELOW, 7)]
+
+
 def test_notes_hold_the_last_frame_and_pixel() -> None:
-    image, row = np.array([-1], np.int32), np.zeros(1, np.int32)
+    pixel = (1 << 28) - 1
+    latest, row = np.zeros(3, np.int32), np.zeros(3, np.int32)
+    earlier = pixel << 34 | 3 << 32 | 65535 << 16 | 65535
     rejected, n = tally_histogram(
-        image, row, 65535, NO_CEILING, NO_CEILING,
-        np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
-        np.array([5 << 17 | 3]), 1,
+        np.array([0, -1, 9], np.int32), row, 65535, (0, 9, NO_CEILING),
+        np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64), np.array([earlier]), latest, 1,
     )  # fmt: skip
-    assert n == 2
-    assert rejected[:2].tolist() == [5 << 17 | 3, 65535]
-    # the frame does not run into the bit of what is too high, nor that into the pixel
-    image, row = np.array([0, 0, 9], np.int32), np.zeros(3, np.int32)
-    rejected, n = tally_histogram(
-        image, row, 65535, 9, NO_CEILING,
-        np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64),
-        rejected, n,
-    )  # fmt: skip
-    assert unpacked(rejected[:n]) == [(5, 0, 3), (0, 0, 65535), (2, 1, 65535)]
+    assert earlier > 0
+    assert rejected[0] == earlier
+    assert unpacked(rejected[:n]) == [
+        (pixel, 3, 65535), (1, NO_COUNT, 65535), (2, OVER, 65535)
+    ]  # fmt: skip
+    assert latest.tolist() == [0, 2, 3]
+
+
+def test_rows_are_numbered_as_they_are_met() -> None:
+    start = np.array([7, -1, 2, 7], np.int32)
+    change = np.array([[9, 9, 9], [4, 2, 9], [7, 9, 9]], np.int32)
+    place = np.full(10, -1, np.int32)
+    assert relabel(start, change, np.array([0, 2, 1]), place) == 3
+    assert start.tolist() == [0, -1, 1, 0]
+    assert change.tolist() == [[9, 9, 9], [2, 1, 9], [0, 9, 9]]
+    assert place.tolist() == [-1, -1, 1, -1, 2, -1, -1, 0, -1, -1]
+
+
+def test_losses_are_looked_up_for_counts_that_are_valid() -> None:
+    image = np.array([3, 1, 5, 4, -1, 2, 9, 4], np.int32)
+    table = np.stack([np.arange(6) * 10.0, np.arange(6) * 100.0], axis=1)
+    lost = np.ones((3, 2))
+    tally_lost(image, ROW, 0, 5, table, lost)
+    # One photon loses none, 5 is no count any more, and pixels 3 and 7 take no part
+    assert lost.tolist() == [[31.0, 301.0], [1.0, 1.0], [21.0, 201.0]]
+    lost[:] = 0.0
+    tally_lost(image, ROW, 3, 6, table, lost)
+    assert lost[:, 0].tolist() == [30.0, 50.0, 0.0]
 
 
 def test_pixels_enter_voxels() -> None:
@@ -181,8 +280,9 @@ def test_oracle_histogram() -> None:
         expected[i - 1, j - 1] = value
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     tally_histogram(
-        image, row, 0, NO_CEILING, NO_CEILING, histogram, overflow, np.empty(0, np.int64), 0
-    )
+        image, row, 0, LIMITS, histogram, overflow, np.empty(0, np.int64),
+        np.zeros(row.size, np.int32), 0,
+    )  # fmt: skip
     np.testing.assert_array_equal(histogram, expected)
     at, value = given["overflow_row_val"]
     assert np.flatnonzero(overflow[:, 1]).tolist() == [at - 1]

@@ -5,7 +5,7 @@ import pytest
 
 from diffuse.setups import numbers, oracle
 from ewaldite.kernels import walk
-from ewaldite.kernels.voxel_table import new_slots, unpack
+from ewaldite.kernels.voxel_table import build, new_slots, unpack
 from ewaldite.model.experiment import FloatArray
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
@@ -98,7 +98,6 @@ def test_oracle_means_weighted_with_the_multiplicity() -> None:
     assert table.index[order, 0].tolist() == [1, 2, 3]
     np.testing.assert_array_equal(n, given["npx"][:3])
     expected = {
-        walk.CORRECTION: "mean",
         walk.EXPOSURE: "mean",
         walk.BACKGROUND: "bkg",
     }
@@ -201,9 +200,10 @@ def test_retraction_leaves_what_a_walk_without_the_frames_sums(gone: list[int]) 
     index, sums, (features, geometry, keys) = walked()
     over = np.arange(len(gone)) % 2 == 1
     retracted = np.zeros((len(index), 2), np.int64)
+    begin = np.array(gone)
     walk.retract(
-        features, np.array([3.0]), np.array([0, len(gone)]), np.array(gone), over, *geometry,
-        keys, sums, retracted,
+        features, np.array([3.0]), np.array([0, len(gone)]), begin, begin + 1, over, *geometry,
+        build(keys), sums, retracted,
     )  # fmt: skip
     segment = np.array([0, 1, 2, 1, 3, 4, 5])
     left = np.where(np.isin(range(7), gone), 0.0, SCALE)

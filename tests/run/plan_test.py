@@ -13,6 +13,8 @@ NEEDS = st.builds(
     base=st.integers(0, 10**10),
     worker=st.integers(0, 10**9),
     shard=st.integers(0, 10**11),
+    finish=st.integers(0, 10**9),
+    kept=st.integers(0, 10**10),
     result=st.integers(0, 10**9),
 )
 
@@ -24,7 +26,11 @@ def budget(size: int) -> Budget:
 def test_the_peak_by_hand() -> None:
     need = Need(base=1000, worker=10, shard=100, result=7)
     assert need.peak(3) == 1000 + 3 * 110 + 4 * 7
-    assert need.peak(2, 3) == 1000 + 2 * (10 + 34) + 3 * 3
+    assert need.peak(2, 3) == 1000 + 2 * (10 + 34) + 3 * 7
+    # Finishing a shard may take more than its bands
+    need = Need(base=1000, worker=10, shard=100, finish=55, kept=30)
+    assert need.peak(2) == 1000 + 2 * 110
+    assert need.peak(2, 3) == 1000 + 2 * (55 + 10)
 
 
 def test_memory_limits_the_workers() -> None:
@@ -39,13 +45,23 @@ def test_memory_limits_the_workers() -> None:
 
 def test_a_shard_that_does_not_fit_is_cut_into_the_fewest_bands() -> None:
     need = Need(base=100, worker=10, shard=900)
-    plan = plan_workers(need, budget(420), processors=2, shards=5, max_bands=64)
+    plan = plan_workers(need, budget(420), processors=1, shards=5, max_bands=64)
     # 900/2 = 450 is too much, 900/3 = 300 fits once
     assert (plan.workers, plan.bands, plan.predicted_peak) == (1, 3, 410)
     assert "shards cut into 3 bands" in str(plan)
 
 
-def test_no_more_workers_than_pieces() -> None:
+def test_what_ends_first_is_chosen() -> None:
+    need = Need(base=0, worker=100, shard=900)
+    # One worker on whole shards, or two on halves: 1 against 2/1.1; three on thirds: 3/1.2
+    plan = plan_workers(need, budget(1200), processors=3, shards=9, max_bands=9)
+    assert (plan.workers, plan.bands) == (3, 3)
+    # Where a band costs as much as a whole shard, it gains nothing
+    plan = plan_workers(need, budget(1200), processors=3, shards=9, max_bands=9, band_cost=1.0)
+    assert (plan.workers, plan.bands) == (1, 1)
+
+
+def test_no_more_workers_than_shards() -> None:
     plan = plan_workers(Need(1, 1), budget(10**6), processors=8, shards=3)
     assert plan.workers == 3
     assert "no more" not in str(plan)
@@ -80,11 +96,10 @@ def test_plans_keep_to_the_budget_and_use_it(
         )
         return
     assert plan.predicted_peak == need.peak(plan.workers, plan.bands) <= size
-    assert 1 <= plan.workers <= min(processors, shards * plan.bands)
+    assert 1 <= plan.workers <= plan.asked == min(processors, shards)
     assert 1 <= plan.bands <= max_bands
     if plan.bands > 1:
-        assert need.peak(1, plan.bands - 1) > size
-    assert plan.asked == min(processors, shards * plan.bands)
+        assert need.peak(plan.workers, plan.bands - 1) > size
     if plan.workers < plan.asked:
         assert need.peak(plan.workers + 1, plan.bands) > size
 

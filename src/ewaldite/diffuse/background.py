@@ -10,8 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.diffuse.dead_time import DeadTime
 from ewaldite.diffuse.mask import no_count
 from ewaldite.model.experiment import FloatArray
+
+
+@dataclass(frozen=True)
+class CountRule:
+    """Which values of background images are counts.
+
+    Attributes
+    ----------
+    markers:
+        Values that are no count.
+    floor, ceiling:
+        Counts below the one, and at or above the other, are none either.
+    dead_time, time:
+        What counts are corrected for, and the counting time of the images; dims (frame), s;
+        None without a correction.
+    """
+
+    markers: Sequence[int]
+    floor: int
+    ceiling: int
+    dead_time: DeadTime | None = None
+    time: FloatArray | None = None
+
+    def counts(self, image: NDArray[Any], i: int) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Counts of the i-th image, 0 where there is none, and where there is none."""
+        ceiling = self.ceiling
+        if self.dead_time is not None and self.time is not None:
+            ceiling = min(ceiling, self.dead_time.ceiling(float(self.time[i])))
+        bad = no_count(image, self.markers, self.floor) | (image >= ceiling)
+        counts = np.where(bad, 0, image).astype(np.float64)
+        if self.dead_time is not None and self.time is not None:
+            counts = self.dead_time.restored(counts, float(self.time[i]))
+        return counts, bad
 
 
 @dataclass(frozen=True)
@@ -25,7 +59,7 @@ class BackgroundSum:
     good:
         Pixels that gave a count in every image; dims (slow, fast), bool.
     exposure:
-        Summed exposure times transmission, s.
+        Summed time times transmission and relative intensity of the beam, s.
     frames:
         Positions in the background series.
     """
@@ -74,9 +108,7 @@ def sum_background(
     read: Callable[[int], NDArray[Any]],
     frames: Sequence[int],
     exposure: FloatArray,
-    *,
-    markers: Sequence[int],
-    ceiling: int,
+    rule: CountRule,
 ) -> BackgroundSum:
     """Sum background images.
 
@@ -87,9 +119,9 @@ def sum_background(
     frames:
         Positions to sum.
     exposure:
-        Exposure times transmission of the background frames; dims (frame), s.
-    markers, ceiling:
-        Values that are no count; counts at or above the ceiling are none either.
+        Time times transmission and relative intensity of the beam; dims (frame), s.
+    rule:
+        What is a count.
 
     Returns
     -------
@@ -100,11 +132,11 @@ def sum_background(
     good: NDArray[np.bool_] | None = None
     for i in frames:
         image = read(i)
-        bad = no_count(image, markers) | (image >= ceiling)
+        found, bad = rule.counts(image, i)
         if counts is None or good is None:
             counts, good = np.zeros(image.shape), np.ones(image.shape, dtype=bool)
         good &= ~bad
-        counts += np.where(bad, 0, image)
+        counts += found
     if counts is None or good is None:
         raise ValueError("no background frame to sum")
     return BackgroundSum(counts, good, float(sum(exposure[i] for i in frames)), tuple(frames))
@@ -120,9 +152,9 @@ class BackgroundSource:
     phi, width:
         Angles of the background frames; dims (frame), degrees; None where unknown.
     exposure:
-        Exposure times transmission; dims (frame), s.
-    markers, ceiling:
-        What is no count.
+        Time times transmission and relative intensity of the beam; dims (frame), s.
+    rule:
+        What is a count.
     """
 
     def __init__(
@@ -131,14 +163,13 @@ class BackgroundSource:
         phi: FloatArray | None,
         width: FloatArray | None,
         exposure: FloatArray,
-        markers: Sequence[int],
-        ceiling: int,
+        rule: CountRule,
     ) -> None:
         self._phi, self._width, self._count = phi, width, exposure.size
 
         @lru_cache(maxsize=2)
         def summed(frames: tuple[int, ...]) -> BackgroundSum:
-            return sum_background(read, frames, exposure, markers=markers, ceiling=ceiling)
+            return sum_background(read, frames, exposure, rule)
 
         self._summed = summed
 

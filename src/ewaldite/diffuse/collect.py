@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.diffuse.dead_time import shortened
 from ewaldite.diffuse.integrate import WedgeSums, variance_column
 from ewaldite.model.grid import Grid
 from ewaldite.model.sums import Sums, packed
@@ -63,8 +64,10 @@ def collect(sums: WedgeSums, grid: Grid, masked: NDArray[np.int64]) -> Collected
         if name == variance or not name.startswith("background_variance")
     }
     segments = Sums(sums.segments.index, columns)
-    included = Sums.grouped(voxel[~is_bragg], segments.select(~is_bragg).columns)
-    excluded = Sums.grouped(voxel[is_bragg], segments.select(is_bragg).columns)
+    included, excluded = (
+        shortened(Sums.grouped(voxel[rows], segments.select(rows).columns))
+        for rows in (~is_bragg, is_bragg)
+    )
     whole = 1.0 / grid.voxels_per_cell
     gone_included, gone_excluded = (
         _looked_up(removed, table.index) for table in (included, excluded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.features import FeatureSource
-from ewaldite.diffuse.trace import Clock, Trace, background_of
+from ewaldite.diffuse.histograms import Histograms, joined
+from ewaldite.diffuse.trace import Clock, Paths, Trace, background_of
 from ewaldite.kernels import tally, walk
+from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.experiment import FloatArray
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.sums import packed
 
 NO_CEILING = np.iinfo(np.int64).max
+# Pixels that are taken back at a time
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -33,46 +37,79 @@ class Tally:
     to_filter:
         Filter voxel of each row of the trace; dims (row), int32.
     histogram:
-        (pixel, frame) pairs by count; dims (filter voxel, count), uint32; no columns where it
-        was not wanted.
+        (pixel, frame) pairs by count, filter voxel by filter voxel; without bins where it was
+        not wanted.
     overflow:
         Pairs above the histogram and their summed counts; dims (filter voxel, 2), int64.
     rejected:
-        Pairs that gave no count, ``pixel << 17 | over << 16 | frame``; dims (rejection), int64.
+        Runs of frames in which a pixel gave no measurement,
+        ``pixel << 34 | kind << 32 | first frame << 16 | last frame``, kinds as named in
+        :mod:`ewaldite.kernels.tally`; dims (run), int64.
+    lost:
+        Photons that the dead time took, and excess of their variance; dims (row, 2), float64;
+        None without a correction.
     """
 
     counts: NDArray[np.int64]
     filter_index: NDArray[np.int64]
     to_filter: NDArray[np.int32]
-    histogram: NDArray[np.uint32]
+    histogram: Histograms
     overflow: NDArray[np.int64]
     rejected: NDArray[np.int64]
+    lost: FloatArray | None = None
+
+    def rejections(self) -> NDArray[np.int64]:
+        """Pairs without a count, with too high a one, with too low a one; dims (3), int64."""
+        kind = self.rejected >> 32 & 3
+        number = (self.rejected & 0xFFFF) - (self.rejected >> 16 & 0xFFFF) + 1
+        return np.bincount(kind, number, minlength=3).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which values of a frame are counts.
+
+    Attributes
+    ----------
+    floor, ceiling:
+        Counts below the floor and at or above the ceiling are no measurement.
+    lost:
+        What the dead time takes, by count; dims (count, 2), float64; None without correction.
+    """
+
+    floor: int = 0
+    ceiling: int = NO_CEILING
+    lost: FloatArray | None = None
+
+
+ANY_COUNT = Limits()
 
 
 def count_frames(
     *,
-    trace: Trace,
+    paths: Paths,
     frames: Iterable[NDArray[Any]],
     partition: Partition,
     filter_grid: Grid,
     bins: int,
-    ceiling: int = NO_CEILING,
+    limits: Limits | Sequence[Limits] = ANY_COUNT,
     marker: int = NO_CEILING,
 ) -> Tally:
     """Count frames into segments and into the histograms of the filter.
 
     Parameters
     ----------
-    trace:
+    paths:
         Where the pixels are.
     frames:
-        Images in the order of the trace's frames; dims (slow, fast), counts, any integer type.
+        Images in the order of the frames of the paths, of the same pixels; dims (slow, fast),
+        counts, any integer type.
     partition, filter_grid:
         Segments, and the grid of the histograms, which the segments refine.
     bins:
         Length of the histograms: counts 0 … bins - 1; 0 for none.
-    ceiling:
-        Counts at or above it are no measurement, as are negative ones.
+    limits:
+        Which values are counts; for all frames, or one a frame.
     marker:
         Values at or above it say that there is no count, not that it is too high.
 
@@ -81,38 +118,46 @@ def count_frames(
     :
         The tally.
     """
-    filter_index, to_filter = _filter_rows(trace, partition, filter_grid)
+    filter_index, to_filter = _filter_rows(paths, partition, filter_grid)
     histogram = np.zeros((filter_index.shape[0], bins), dtype=np.uint32)
     overflow = np.zeros((filter_index.shape[0], 2), dtype=np.int64)
-    counts = np.zeros(trace.keys.size, dtype=np.int64)
+    counts = np.zeros(paths.keys.size, dtype=np.int64)
+    lost: FloatArray | None = None
     one_to_one = bins > 0 and partition.is_trivial_for(filter_grid)
-    row = trace.start_row.copy()
-    rejected, rejections = np.empty(1024, dtype=np.int64), 0
+    row = paths.start_row.copy()
+    latest = np.zeros(row.size, dtype=np.int32)
+    rejected, runs = np.empty(1024, dtype=np.int64), 0
     for position, image in enumerate(frames):
         flat = np.ascontiguousarray(image).reshape(-1)
-        tally.enter_voxels(row, *trace.changes(position))
+        limit = limits if isinstance(limits, Limits) else limits[position]
+        triple = (limit.floor, limit.ceiling, max(marker, limit.ceiling))
+        tally.enter_voxels(row, *paths.changes(position))
         if one_to_one:
-            rejected, rejections = tally.tally_histogram(
-                flat, row, position, ceiling, marker, histogram, overflow, rejected, rejections
+            rejected, runs = tally.tally_histogram(
+                flat, row, position, triple, histogram, overflow, rejected, latest, runs
             )
         else:
-            rejected, rejections = tally.tally_counts(
-                flat, row, position, ceiling, marker, counts, to_filter, histogram, overflow,
-                rejected, rejections,
+            rejected, runs = tally.tally_counts(
+                flat, row, position, triple, counts, to_filter, histogram, overflow,
+                rejected, latest, runs,
             )  # fmt: skip
+        if limit.lost is not None:
+            lost = np.zeros((counts.size, 2)) if lost is None else lost
+            ceiling = min(limit.ceiling, limit.lost.shape[0])
+            tally.tally_lost(flat, row, limit.floor, ceiling, limit.lost, lost)
     if one_to_one:
         counts = _summed(histogram) + overflow[:, 1]
     return Tally(
-        counts, filter_index, to_filter, histogram, overflow,
-        rejected[:rejections].copy(),
+        counts, filter_index, to_filter, Histograms.of(histogram), overflow,
+        rejected[:runs].copy(), lost,
     )  # fmt: skip
 
 
 def _filter_rows(
-    trace: Trace, partition: Partition, grid: Grid
+    paths: Paths, partition: Partition, grid: Grid
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Filter voxels of the rows of a trace, in the trace's order where they are the same."""
-    voxel = partition.voxel(grid, trace.index)
+    """Filter voxels of the rows of paths, in the order of these where they are the same."""
+    voxel = partition.voxel(grid, paths.index)
     if partition.is_trivial_for(grid):
         return voxel, np.arange(voxel.shape[0], dtype=np.int32)
     _, first, inverse = np.unique(packed(voxel), return_index=True, return_inverse=True)
@@ -126,6 +171,53 @@ def _summed(histogram: NDArray[np.uint32]) -> NDArray[np.int64]:
     for start in range(0, histogram.shape[0], 65536):
         out[start : start + 65536] = histogram[start : start + 65536].astype(np.float64) @ count
     return out
+
+
+def join_tallies(parts: Sequence[tuple[NDArray[np.int64], Tally]], rows: int) -> Tally:
+    """Join the tallies of the bands of a detector.
+
+    Parameters
+    ----------
+    parts:
+        The row of the whole trace that each row of a tally is, dims (row), and the tally.
+    rows:
+        Number of rows of the whole trace.
+
+    Returns
+    -------
+    :
+        The tally of the whole wedge, filter voxels sorted, whatever the bands were.
+    """
+    keys = np.concatenate([packed(part.filter_index) for _, part in parts])
+    order = np.argsort(keys, kind="stable")
+    begins = np.r_[True, np.diff(keys[order]) != 0] if keys.size else np.zeros(0, bool)
+    voxel = np.empty(keys.size, dtype=np.int64)
+    voxel[order] = np.cumsum(begins) - 1
+    group = np.r_[np.flatnonzero(begins), keys.size]
+    size = group.size - 1
+    counts = np.zeros(rows, dtype=np.int64)
+    to_filter = np.zeros(rows, dtype=np.int32)
+    overflow = np.zeros((size, 2), dtype=np.int64)
+    with_loss = any(part.lost is not None for _, part in parts)
+    lost = np.zeros((rows, 2)) if with_loss else None
+    at = 0
+    for row, part in parts:
+        here = voxel[at : at + len(part.filter_index)]
+        at += len(part.filter_index)
+        counts[row] += part.counts
+        to_filter[row] = here[part.to_filter]
+        overflow[here] += part.overflow
+        if lost is not None and part.lost is not None:
+            lost[row] += part.lost
+    return Tally(
+        counts,
+        np.asarray(unpack(keys[order][begins])),
+        to_filter,
+        joined([part.histogram for _, part in parts], order, group),
+        overflow,
+        np.concatenate([part.rejected for _, part in parts]),
+        lost,
+    )
 
 
 def retract_rejected(
@@ -144,7 +236,7 @@ def retract_rejected(
     trace:
         Its sums are changed.
     rejected:
-        ``pixel << 17 | over << 16 | frame``; dims (rejection), int64.
+        Runs of frames, as in :class:`Tally`; dims (run), int64.
     features, partition, clock, background:
         As the trace was made with.
 
@@ -155,25 +247,28 @@ def retract_rejected(
         2), int64.
     """
     retracted = np.zeros((trace.keys.size, 2), dtype=np.int64)
-    if rejected.size == 0:
-        return retracted
     ordered = np.sort(rejected)
-    pixel, first = np.unique(ordered >> 17, return_index=True)
-    walk.retract(
-        features.at(pixel),
-        background_of(background, pixel),
-        np.append(first, ordered.size),
-        ordered & 0xFFFF,
-        (ordered >> 16 & 1).astype(bool),
-        trace.matrices,
-        clock.cumulative,
-        partition.parts,
-        partition.segment,
-        partition.segments,
-        partition.member,
-        partition.per_cell,
-        trace.keys,
-        trace.sums,
-        retracted,
-    )
+    pixel, first = np.unique(ordered >> 34, return_index=True)
+    first = np.append(first, ordered.size)
+    for start in range(0, pixel.size, _CHUNK):
+        chunk = pixel[start : start + _CHUNK]
+        runs = ordered[first[start] : first[start + chunk.size]]
+        walk.retract(
+            features.at(chunk),
+            background_of(background, chunk),
+            first[start : start + chunk.size + 1] - first[start],
+            runs >> 16 & 0xFFFF,
+            (runs & 0xFFFF) + 1,
+            (runs >> 32 & 3) == tally.OVER,
+            trace.matrices,
+            clock.cumulative,
+            partition.parts,
+            partition.segment,
+            partition.segments,
+            partition.member,
+            partition.per_cell,
+            trace.slots,
+            trace.sums,
+            retracted,
+        )
     return retracted

@@ -56,8 +56,12 @@ class FeatureSource:
         """An upper bound of the length of the scattering vectors, 1/Å."""
         return 2.0 * max(table.wavenumber for table in self.tables)
 
+    def band_rows(self, pixels: int) -> int:
+        """Rows of the image in a band of so many pixels, about."""
+        return max(1, pixels // self.image_shape[1])
+
     def bands(
-        self, good: NDArray[np.bool_], pixels: int
+        self, good: NDArray[np.bool_], pixels: int, rows: range | None = None
     ) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
         """Features of all pixels, a band of rows of a panel at a time.
 
@@ -66,7 +70,9 @@ class FeatureSource:
         good:
             Pixels that take part; dims (slow, fast).
         pixels:
-            Pixels in a band, about.
+            Pixels in a band, about: the image is cut into bands of :meth:`band_rows` rows.
+        rows:
+            Rows of the image, consecutive and on borders of bands; None for all.
 
         Yields
         ------
@@ -75,12 +81,16 @@ class FeatureSource:
             the features as :func:`ewaldite.kernels.walk.walk_band` wants them; dims (pixel, 8).
             The arrays are used again for the next band.
         """
-        for panel, table in zip(self.panels, self.tables, strict=True):
-            rows = max(1, pixels // panel.shape[1])
-            buffer = _Buffer.of(panel, rows)
-            for first in range(0, panel.shape[0], rows):
-                last = min(first + rows, panel.shape[0])
-                yield self._band(panel, table, good, first, last, buffer)
+        height = self.band_rows(pixels)
+        buffers = [_Buffer.of(panel, min(height, panel.shape[0])) for panel in self.panels]
+        wanted = range(self.image_shape[0]) if rows is None else rows
+        for start in range(wanted.start, wanted.stop, height):
+            stop = min(start + height, wanted.stop)
+            for panel, table, buffer in zip(self.panels, self.tables, buffers, strict=True):
+                first = max(start - panel.offset[0], 0)
+                last = min(stop - panel.offset[0], panel.shape[0])
+                if first < last:
+                    yield self._band(panel, table, good, first, last, buffer)
 
     def _band(
         self,

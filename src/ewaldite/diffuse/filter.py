@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.filter_options import FilterOptions
+from ewaldite.diffuse.histograms import Histograms
 from ewaldite.diffuse.poisson_filter import poisson_filter
 from ewaldite.diffuse.predicted_filter import predicted_filter
 from ewaldite.diffuse.robust_filter import robust_filter
 from ewaldite.errors import UserError
-from ewaldite.kernels import divergence
 from ewaldite.model.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -68,30 +68,29 @@ def _result(reasons: dict[str, BoolArray], size: int, **arrays: FloatArray) -> F
 
 def _check(
     index: NDArray[np.int64],
-    histogram: NDArray[np.uint32],
+    histogram: Histograms,
     overflow: NDArray[np.int64],
     overflow_sum: NDArray[np.int64],
 ) -> None:
-    sizes = [index.shape[0], histogram.shape[0], overflow.shape[0], overflow_sum.shape[0]]
-    if len(set(sizes)) > 1 or index.shape[1:] != (3,) or histogram.ndim != 2:
+    sizes = [index.shape[0], len(histogram), overflow.shape[0], overflow_sum.shape[0]]
+    if len(set(sizes)) > 1 or index.shape[1:] != (3,):
         raise UserError(
             "filter a wedge",
             f"index, histogram, overflow and overflow_sum have the lengths {sizes}",
-            "Give one row a voxel in each: (voxel, 3), (voxel, count), (voxel,), (voxel,).",
+            "Give one row a voxel in each: (voxel, 3), histograms, (voxel,), (voxel,).",
         )
 
 
 def _robust(
     index: NDArray[np.int64],
-    histogram: NDArray[np.uint32],
+    histogram: Histograms,
     overflow: NDArray[np.int64],
     overflow_sum: NDArray[np.int64],
     options: FilterOptions,
 ) -> FilterResult:
-    moment = divergence.moments(histogram)
-    pixels = moment[:, 0] + overflow
-    mean = (moment[:, 1] + overflow_sum) / np.maximum(pixels, 1.0)
-    squares = histogram @ np.arange(histogram.shape[1], dtype=np.float64) ** 2
+    pixels = histogram.moment(0) + overflow
+    mean = (histogram.moment(1) + overflow_sum) / np.maximum(pixels, 1.0)
+    squares = histogram.moment(2)
     # of what is above the histogram only the sum is known: as if all of it were equal
     squares += overflow_sum.astype(np.float64) ** 2 / np.maximum(overflow, 1)
     variance = np.maximum(squares / np.maximum(pixels, 1.0) - mean**2, 0.0)
@@ -104,7 +103,7 @@ def _robust(
 def filter_wedge(
     grid: Grid,
     index: NDArray[np.int64],
-    histogram: NDArray[np.uint32],
+    histogram: Histograms,
     overflow: NDArray[np.int64],
     overflow_sum: NDArray[np.int64],
     options: FilterOptions,
@@ -125,7 +124,7 @@ def filter_wedge(
     index:
         Indices of the occupied voxels, distinct, in any order; dims (voxel, 3), int64.
     histogram:
-        (pixel, frame) pairs by count 0 … max_count; dims (voxel, count), uint32.
+        (pixel, frame) pairs by count 0 … max_count, voxel by voxel.
     overflow:
         Pairs with a larger count; dims (voxel,), int64.
     overflow_sum:

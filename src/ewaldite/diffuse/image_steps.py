@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.maps.map_size import check_map_size
 from ewaldite.diffuse.max_count import automatic_max_count
-from ewaldite.diffuse.memory import predict_need
+from ewaldite.diffuse.memory import BAND_COST, predict_need
 from ewaldite.diffuse.options import DiffuseOptions
-from ewaldite.diffuse.shard_file import load_wedge, save_wedge
+from ewaldite.diffuse.shard_file import load_summary, load_wedge, save_wedge
 from ewaldite.diffuse.sweep_mask import sweep_mask
+from ewaldite.diffuse.trace import BAND_PIXELS
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import save
@@ -29,6 +30,8 @@ from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
 from ewaldite.run.digest import FileStamp, digest
 from ewaldite.run.executor import ShardProgress, run_shards
 from ewaldite.run.plan import plan_workers
+
+Summary = dict[str, float]
 
 _SAMPLE_FRAMES = 3
 #: What the reader of a folder of XDS, or of a file in it, looks at.
@@ -76,44 +79,78 @@ def filter_images(context: Context) -> None:
     """
     shards = all_shards(context)
     jobs = [_job(context, number) for number in range(len(context.entries))]
-    need = predict_need(jobs)
     plan = plan_workers(
-        need,
+        predict_need(jobs),
         memory_budget(context.options.run.memory),
         processors=context.options.run.workers or usable_processors(),
         shards=len(shards),
+        max_bands=max(_most_bands(job) for job in jobs),
+        band_cost=BAND_COST,
     )
     context.log.info("%s", plan)
+    jobs = [replace(job, bands=plan.bands) for job in jobs]
+    sums_of = wedge_store(context)
 
-    def reduce(shard: Shard) -> WedgeSums:
+    def reduce(shard: Shard) -> Summary:
         job = jobs[shard.sweep]
-        return job.reduce(job.entry.sweep.wedges[shard.wedge])
+        sums = job.reduce(job.entry.sweep.wedges[shard.wedge])
+        sums_of.put(shard, sums)
+        return sums.summary
 
     results = run_shards(
         shards,
         reduce,
         workers=plan.workers,
         name="images",
-        store=wedge_store(context),
+        # The sums stay on disk: what waits for its turn is small
+        store=_Summaries(sums_of.store, sums_of.key),
         progress=ShardProgress(
             context.progress, size=lambda s: s.frames, unit="frames", by_reduce=True
         ),
     )
     named: list[dict[str, object]] = []
-    summaries: list[dict[str, float]] = []
+    summaries: list[Summary] = []
     with closing(results):
-        for shard, sums in zip(shards, results, strict=True):
+        for shard, summary in zip(shards, results, strict=True):
             name = context.options.sweep[shard.sweep].name
-            summaries.append(sums.summary)
-            named.append({"sweep": name, "wedge": shard.wedge, **sums.summary})
+            summaries.append(summary)
+            named.append({"sweep": name, "wedge": shard.wedge, **summary})
     write_text(context.work / "filter.json", json.dumps(named, indent=1))
-    masked, voxels, skipped = (
-        sum(summary[name] for summary in summaries)
-        for name in ("voxels masked", "voxels", "frames skipped")
+    _say(context, summaries)
+
+
+def _say(context: Context, summaries: Sequence[Summary]) -> None:
+    """Log what the pass found, and what it left out."""
+
+    def total(name: str) -> int:
+        return int(sum(summary[name] for summary in summaries))
+
+    context.log.info(
+        "filter: %d of %d voxels are Bragg peaks", total("voxels masked"), total("voxels")
     )
-    context.log.info("filter: %d of %d voxels are Bragg peaks", masked, voxels)
-    if skipped:
-        context.log.warning("%d frames could not be read and were skipped", skipped)
+    for name in ("without a count", "below the minimum", "overloaded"):
+        if total(f"pixels {name}"):
+            context.log.info("  (pixel, frame) pairs %s: %d", name, total(f"pixels {name}"))
+    if total("frames skipped"):
+        context.log.warning(
+            "%d frames could not be read and were skipped", total("frames skipped")
+        )
+
+
+def _most_bands(job: WedgeJob) -> int:
+    """Bands that a detector can be cut into."""
+    rows = job.entry.features(job.entry.sweep.wedges[0]).band_rows(BAND_PIXELS)
+    return int(-(-job.good.shape[0] // rows))
+
+
+class _Summaries(ShardStore[Shard, Summary]):
+    """The summaries of wedges whose sums are kept; these are put there by who makes them."""
+
+    def __init__(self, store: CheckpointStore, key: Callable[[Shard], Key]) -> None:
+        super().__init__(store, key, lambda summary, path: None, load_summary)
+
+    def put(self, shard: Shard, result: Summary) -> None:
+        """Do nothing."""
 
 
 def all_shards(context: Context) -> list[Shard]:

@@ -132,9 +132,9 @@ def outside_panels(panels: Iterable[Panel], shape: tuple[int, int]) -> NDArray[n
 
 
 def no_count(
-    image: NDArray[np.integer], markers: Sequence[int] = (), minimum: int | None = None
+    image: NDArray[np.integer], markers: Sequence[int] = (), minimum: int = 0
 ) -> NDArray[np.bool_]:
-    """Pixels that hold a marker instead of a count.
+    """Pixels that hold no count: a marker, or less than the smallest valid one.
 
     Parameters
     ----------
@@ -143,14 +143,14 @@ def no_count(
     markers:
         Values that mean that there is no count.
     minimum:
-        Smallest valid count; 0 by default.
+        Smallest valid count.
 
     Returns
     -------
     :
         dims (slow, fast), bool.
     """
-    out = np.asarray(image < (0 if minimum is None else minimum))
+    out = np.asarray(image < minimum)
     for marker in markers:
         out |= image == marker
     return out

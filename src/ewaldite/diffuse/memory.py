@@ -7,27 +7,43 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.trace import hkl_matrices
+from ewaldite.diffuse.integrate import COLUMNS
+from ewaldite.diffuse.trace import BAND_PIXELS, hkl_matrices
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.kernels import walk
+from ewaldite.kernels.neighbours import ball_offsets
 from ewaldite.model.experiment import FloatArray, Wedge
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 
 _SAMPLE = 4001
-# Rows of the trace: hash slots, key and sums, while they are grown; and what the filter keeps
-_ROW_BYTES = 2 * 12 + 3 * 8 * (walk.COLUMNS + 5) + 300
+# Voxels may be more than expected by so much
+_MARGIN = 1.2
+# Of a row of the trace besides its sums: key, hash slots while they are doubled, counts, filter
+# voxel, rows of the bands, what is taken back
+_ROW_BYTES = 8 + 60 + 2 * 12 + 8 + 16
+# Of a filter voxel: index and overflow of the bands and of the wedge
+_VOXEL_BYTES = 2 * (24 + 16)
+# Of an entry of a sparse histogram
+_ENTRY_BYTES = 8
+# Arrays that the filter keeps of a voxel besides its neighbours
+_FILTER_BYTES = 160
+# Arrays of features while pixels are walked
+_WALK_BYTES = BAND_PIXELS * 8 * (walk.FEATURES + 8)
 
-# The histogram, and the filter's copy of it
-_BIN_BYTES = 2 * 4
+#: What another band of the detector costs, as part of the work on a wedge: its images are read,
+#: and their pixels are looked at, once more.
+BAND_COST = 0.07
 
 
 def predict_need(jobs: Sequence[WedgeJob]) -> Need:
     """Predict the memory of the pass over the images.
 
-    A worker holds an image and its decoding, the row of every pixel, its changes of voxel and,
-    by voxel, sums and histogram. Changes are predicted from the paths of a sample of pixels;
-    voxels from the volume that the detector sweeps and the area that it sees.
+    A worker holds an image and its decoding and, by voxel, the sums of the wedge and its
+    histograms without zeros; of a band of the detector the row of every pixel, its changes of
+    voxel, and dense histograms; and in the end what the filter takes. Changes are predicted
+    from the paths of a sample of pixels; voxels from the volume that the detector sweeps and
+    the area that it sees.
 
     Parameters
     ----------
@@ -40,22 +56,43 @@ def predict_need(jobs: Sequence[WedgeJob]) -> Need:
         Bytes.
     """
     pixels = max(job.good.size for job in jobs)
-    itemsize = max(job.entry.images.dtype.itemsize for job in jobs)
-    background = 9 if any(job.entry.background is not None for job in jobs) else 0
+    wedges = [_wedge_need(job, max(job.entry.sweep.wedges, key=len)) for job in jobs]
+    image = max(job.good.size * _pixel_bytes(job) for job in jobs) + _WALK_BYTES
     return Need(
         base=current_rss() + pixels * len(jobs),
-        worker=pixels * (3 * itemsize + 2 * 4 + 2 + background),
-        shard=max(_wedge_bytes(job, max(job.entry.sweep.wedges, key=len)) for job in jobs),
-        result=0,
+        worker=image + max(need.worker for need in wedges),
+        shard=max(need.shard for need in wedges),
+        finish=max(need.finish for need in wedges),
+        kept=max(need.kept for need in wedges),
     )
 
 
-def _wedge_bytes(job: WedgeJob, wedge: Wedge) -> int:
-    changes = expected_changes(job, wedge) * np.count_nonzero(job.good)
-    segments = expected_voxels(job, wedge, job.partition.segments)
-    filtered = expected_voxels(job, wedge, job.options.filter.grid.n)
-    # Buckets of changes are as wide as the widest
-    return int(8 * 1.4 * changes + _ROW_BYTES * segments + _BIN_BYTES * job.bins * filtered)
+def _pixel_bytes(job: WedgeJob) -> int:
+    """Of a pixel of the image: file, decoded and checked counts, mask; background."""
+    return 3 * job.entry.images.dtype.itemsize + 2 + (9 if job.entry.background else 0)
+
+
+def _wedge_need(job: WedgeJob, wedge: Wedge) -> Need:
+    pixels = job.good.size
+    changes = int(8 * 1.2 * expected_changes(job, wedge) * np.count_nonzero(job.good))
+    rows = _MARGIN * expected_voxels(job, wedge, job.partition.segments)
+    voxels = _MARGIN * expected_voxels(job, wedge, job.options.filter.grid.n)
+    columns = walk.BACKGROUND
+    if job.entry.background is not None:
+        columns = walk.COLUMNS + len(job.partition.grids)
+    # Most counts do not occur in a voxel; a sum of Poisson variables fills a third at most
+    sparse = _ENTRY_BYTES * (4 + job.bins / 4) * (job.bins > 0)
+    total = rows * (_ROW_BYTES + 8 * columns) + voxels * _VOXEL_BYTES
+    neighbours = 4 * len(ball_offsets(job.options.filter.window))
+    filtered = voxels * (neighbours + _FILTER_BYTES)
+    assembled = rows * (24 + 8 * (len(COLUMNS) + 2 + len(job.partition.grids)))
+    return Need(
+        base=0,
+        worker=int(total + voxels * 2 * sparse),
+        shard=int(changes + 8 * pixels + voxels * (4 * job.bins + sparse) + 4 * rows),
+        finish=int(total + max(filtered + voxels * sparse, assembled)),
+        kept=changes,
+    )
 
 
 def expected_changes(job: WedgeJob, wedge: Wedge) -> float:

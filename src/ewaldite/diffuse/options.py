@@ -46,7 +46,20 @@ class SweepOptions(Section):
         None,
         gt=0,
         description="and of its background; default: the sweep's, times the ratio of the "
-        "transmissions that the images of both name",
+        "transmissions that the images of both name, unless a monitor is used",
+    )
+    monitor: float | list[float] | Literal["auto", "images", "none"] = Field(
+        "auto",
+        description="incident beam, as a rate in any unit: one number, one a frame, images: "
+        "what these say, or none; auto: images, where those of the background say it too",
+    )
+    background_monitor: float | list[float] | None = Field(
+        None, description="the same of the background frames; default: what these say"
+    )
+    monitor_reference: float | None = Field(
+        None,
+        gt=0,
+        description="reading for which exposures stay what they are; default: the sweep's mean",
     )
     phi: list[float] | None = Field(None, description="degrees, one a frame, for stills")
 
@@ -79,8 +92,14 @@ class MaskOptions(Section):
     untrusted: bool = Field(
         True, description="use the regions and ice rings that the geometry file names"
     )
-    minimum: int | None = Field(None, description="smallest valid count, by the first frame")
-    overload: int | None = Field(None, description="smallest count that is not valid")
+    minimum: int | None = Field(
+        None,
+        ge=0,
+        description="smallest valid count, in every frame; default: the geometry's, or 0",
+    )
+    overload: int | None = Field(
+        None, description="smallest count that is not valid, in every frame"
+    )
 
 
 class IntegrateOptions(Section):
@@ -109,6 +128,12 @@ class CorrectionOptions(Section):
     attenuation: Switch = Field(True, description="on the path from sample to detector")
     parallax: bool | Literal["xds", "dials"] = Field(
         True, description="depth in the sensor; true: as the program that refined the geometry"
+    )
+    count_rate: Literal["none", "non_paralysable", "paralysable"] = Field(
+        "none", description="photons that come in the dead time of a pixel"
+    )
+    dead_time: str | None = Field(
+        None, description="of a pixel, as '120 ns', for count_rate; default: what images say"
     )
     polarization_fraction: float | None = Field(
         None, ge=0, le=1, description="0.99 at most synchrotrons, 0.5 is unpolarized"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ewaldite.diffuse.excess import Counts, find_excess
 from ewaldite.diffuse.filter_options import FilterOptions
+from ewaldite.diffuse.histograms import Histograms
 from ewaldite.kernels import divergence, median
 from ewaldite.kernels.neighbours import ball_offsets, neighbour_rows
 
@@ -58,7 +59,8 @@ class PoissonResult:
 
 def _divergence(
     data: Counts,
-    histogram: NDArray[np.uint32],
+    histogram: Histograms,
+    moment: FloatArray,
     index: NDArray[np.int64],
     use: BoolArray,
     candidate: BoolArray,
@@ -66,14 +68,13 @@ def _divergence(
 ) -> tuple[BoolArray, FloatArray, FloatArray]:
     """Voxels that the divergence convicts; the divergences; their changes."""
     table = divergence.entropy_table()
-    moment = divergence.moments(histogram)
-    pools = divergence.pool(histogram, data.rows, use)
-    entropy = divergence.entropies(pools, table)
+    sparse, bins = histogram.parts, histogram.bins
+    entropy = divergence.entropies(sparse, bins, data.rows, use, table)
     pooled = np.stack(
         [median.ball_sum(np.ascontiguousarray(m), data.rows, use) for m in moment.T], axis=1
     )
     before = divergence.divergences(entropy, pooled, rate)
-    state = (data.rows, histogram, moment, pools, entropy, pooled, rate, table)
+    state = (use, data.rows, sparse, bins, moment, entropy, pooled, rate, table)
     change = divergence.removal_changes(candidate, *state)
     rows = np.flatnonzero(candidate & (change < 0))
     ties = tuple(index[rows, i] for i in (2, 1, 0))
@@ -83,7 +84,7 @@ def _divergence(
 
 def poisson_filter(
     index: NDArray[np.int64],
-    histogram: NDArray[np.uint32],
+    histogram: Histograms,
     overflow: NDArray[np.int64],
     overflow_sum: NDArray[np.int64],
     excluded: BoolArray,
@@ -96,7 +97,7 @@ def poisson_filter(
     index:
         Voxel indices, distinct; dims (voxel, 3), int64.
     histogram:
-        (pixel, frame) pairs by count; dims (voxel, count), uint32.
+        (pixel, frame) pairs by count, voxel by voxel.
     overflow, overflow_sum:
         Pairs above the histogram and their summed counts; dims (voxel,), int64.
     excluded:
@@ -111,11 +112,11 @@ def poisson_filter(
         Masks and diagnostics.
     """
     offsets = ball_offsets(options.window)
-    moment = divergence.moments(histogram)
+    moment = divergence.moments(histogram.parts, histogram.bins)
     data = Counts(
         pixels=moment[:, 0] + overflow,
         counts=moment[:, 1] + overflow_sum,
-        empty=histogram[:, 0].astype(np.float64),
+        empty=histogram.empty,
         rows=neighbour_rows(index, offsets),
         offsets=offsets,
         excluded=excluded,
@@ -123,7 +124,7 @@ def poisson_filter(
     found = find_excess(data, options.threshold, options.rounds)
     candidate = ~found.outlier & (found.significance >= options.divergence_threshold)
     divergent, before, change = _divergence(
-        data, histogram, index, ~found.outlier, candidate, found.rate
+        data, histogram, moment, index, ~found.outlier, candidate, found.rate
     )
     return PoissonResult(
         significant=found.outlier & ~excluded,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ewaldite.diffuse.collect import Collected
 from ewaldite.diffuse.integrate import WedgeSums
@@ -39,6 +40,18 @@ def load_wedge(path: Path) -> WedgeSums:
     )
 
 
+def load_summary(path: Path) -> dict[str, float]:
+    """Read the summary alone of what :func:`save_wedge` wrote."""
+    summary: dict[str, float] = _header(path)["summary"]
+    return summary
+
+
+def load_masked(path: Path) -> NDArray[np.int64]:
+    """Read the Bragg peaks alone of what :func:`save_wedge` wrote; dims (voxel, 3), int64."""
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        return np.asarray(content["masked"])
+
+
 def save_collected(collected: dict[str, Collected], path: Path) -> None:
     """Write a wedge on several grids to an NPZ file."""
     tables = {}
@@ -65,6 +78,12 @@ def _save(path: Path, header: dict[str, Any], tables: dict[str, Sums], **arrays:
             content[f"{name}:{column}"] = values
     with path.open("wb") as stream:
         np.savez(stream, **{"header": np.array(json.dumps(header)), **content})
+
+
+def _header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        header: dict[str, Any] = json.loads(str(content["header"][()]))
+        return header
 
 
 def _load(path: Path) -> tuple[dict[str, Any], dict[str, Sums], dict[str, Any]]:

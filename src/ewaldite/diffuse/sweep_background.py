@@ -7,16 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ewaldite.diffuse.background import BackgroundSource
+from ewaldite.diffuse.background import BackgroundSource, CountRule
+from ewaldite.diffuse.dead_time import DeadTime
 from ewaldite.diffuse.options import SweepOptions
+from ewaldite.diffuse.sweep_monitor import BeamIntensity
 from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError, ImageSeries, open_images
 from ewaldite.io.images.series import Image
 
 
-def open_background(
-    section: SweepOptions, base: Path, images: ImageSeries, ceiling: int
-) -> tuple[BackgroundSource | None, str]:
+def background_images(
+    section: SweepOptions, base: Path, images: ImageSeries
+) -> ImageSeries | None:
     """Open the background images of a sweep.
 
     Parameters
@@ -27,8 +29,56 @@ def open_background(
         Folder to which paths refer.
     images:
         The sweep's images, which they must match.
-    ceiling:
-        Counts at or above it are no measurement.
+
+    Returns
+    -------
+    :
+        The series, or None.
+
+    Raises
+    ------
+    UserError
+        If they cannot be read or are of another size.
+    """
+    if section.background is None:
+        return None
+    series = open_images(section.background, base)
+    if series.shape != images.shape:
+        raise UserError(
+            f"subtract the background of the sweep '{section.name}'",
+            f"{series.source(0)} has {series.shape[1]} × {series.shape[0]} pixels, the images "
+            f"have {images.shape[1]} × {images.shape[0]}",
+            "Give background images of the same detector.",
+        )
+    return series
+
+
+def open_background(
+    section: SweepOptions,
+    images: ImageSeries,
+    series: ImageSeries | None,
+    beam: BeamIntensity,
+    *,
+    floor: int,
+    ceiling: int,
+    dead_time: DeadTime | None,
+) -> tuple[BackgroundSource | None, str]:
+    """Prepare the background of a sweep.
+
+    Parameters
+    ----------
+    section:
+        The sweep's section of the configuration.
+    images:
+        The sweep's images.
+    series:
+        Its background images, or None.
+    beam:
+        Intensity of the beam.
+    floor, ceiling:
+        Counts below the one, and at or above the other, are no measurement.
+    dead_time:
+        What counts are corrected for, or None.
 
     Returns
     -------
@@ -39,43 +89,44 @@ def open_background(
     Raises
     ------
     UserError
-        If they cannot be read, are of another size, or nothing says their exposure.
+        If nothing says their exposure.
     """
-    if section.background is None:
+    if series is None:
         return None, ""
-    series = open_images(section.background, base)
-    if series.shape != images.shape:
-        raise UserError(
-            f"subtract the background of the sweep '{section.name}'",
-            f"{series.source(0)} has {series.shape[1]} × {series.shape[0]} pixels, the images "
-            f"have {images.shape[1]} × {images.shape[0]}",
-            "Give background images of the same detector.",
-        )
-    exposure = series.metadata.exposure
+    time = series.metadata.exposure
     if section.background_exposure is not None:
-        exposure = np.full(len(series), section.background_exposure)
-    if exposure is None:
+        time = np.full(len(series), section.background_exposure)
+    if time is None:
         raise UserError(
             f"subtract the background of the sweep '{section.name}'",
             f"{series.source(0)} does not say how long it was exposed",
             "Give background_exposure = SECONDS in its [[sweep]] section.",
         )
+    exposure = time * _transmission(section, images, series, beam)
+    if beam.background is not None:
+        exposure = exposure * beam.background
     metadata = series.metadata
     source = BackgroundSource(
         _reader(section, series),
         metadata.phi,
         metadata.width,
-        exposure * _transmission(section, images, series),
-        series.markers,
-        ceiling,
+        exposure,
+        CountRule(series.markers, floor, ceiling, dead_time, time),
     )
     return source, series.digest()
 
 
-def _transmission(section: SweepOptions, images: ImageSeries, series: ImageSeries) -> float:
-    """Transmission for the background: the option, else by the ratio in the headers."""
+def _transmission(
+    section: SweepOptions, images: ImageSeries, series: ImageSeries, beam: BeamIntensity
+) -> float:
+    """Transmission for the background: the option, else by the ratio in the headers.
+
+    A monitor sees the beam behind the attenuators: what headers say of these would count twice.
+    """
     if section.background_transmission is not None:
         return section.background_transmission
+    if beam.background is not None:
+        return section.transmission
     of_sweep, of_background = images.metadata.transmission, series.metadata.transmission
     if not of_sweep or not of_background:
         return section.transmission

@@ -9,12 +9,14 @@ import numpy as np
 
 from ewaldite.crystal.cell import cell_from_axes, volume
 from ewaldite.diffuse.background import BackgroundSource
-from ewaldite.diffuse.count import NO_CEILING
+from ewaldite.diffuse.dead_time import DeadTime
 from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.options import DiffuseOptions, SweepOptions
 from ewaldite.diffuse.resolve import Resolved, resolve_corrections
-from ewaldite.diffuse.sweep_background import open_background
+from ewaldite.diffuse.sweep_background import background_images, open_background
+from ewaldite.diffuse.sweep_counts import count_limits, dead_time_of
 from ewaldite.diffuse.sweep_exposure import frame_exposure
+from ewaldite.diffuse.sweep_monitor import beam_intensity
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry
 from ewaldite.io.images import FrameError, ImageSeries, open_images
@@ -38,16 +40,20 @@ class SweepInput:
         Geometry, with what the options supply.
     images:
         The frames, in the order of the scan.
+    time:
+        Time during which photons were counted; dims (frame), s.
     exposure:
-        Exposure times transmission; dims (frame), s.
+        Time times transmission and relative intensity of the beam; dims (frame), s.
     background:
         Where the background of a wedge comes from, or None.
     background_digest:
         What tells its files from others; empty without a background.
     resolved:
         Corrections with their sources.
-    ceiling:
-        Counts at or above it are no measurement.
+    floor, ceiling:
+        Counts below the one, and at or above the other, are no measurement.
+    dead_time:
+        What counts are corrected for, or None.
     skip:
         Whether frames that cannot be read are skipped.
     notes:
@@ -58,11 +64,14 @@ class SweepInput:
     options: SweepOptions
     sweep: Sweep
     images: ImageSeries
+    time: FloatArray
     exposure: FloatArray
     background: BackgroundSource | None
     background_digest: str
     resolved: Resolved
+    floor: int
     ceiling: int
+    dead_time: DeadTime | None
     skip: bool
     notes: tuple[str, ...]
 
@@ -156,19 +165,33 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
     sweep = _as_stills(section, sweep, images)
     _check_detector(section, sweep, images)
     sweep, resolved, notes = resolve_corrections(sweep, images.metadata, options.corrections)
-    exposure, exposure_notes = frame_exposure(section, sweep, images, skip=skip)
-    ceiling = _ceiling(options, sweep, images)
-    background, background_digest = open_background(section, base, images, ceiling)
+    time, exposure_notes = frame_exposure(section, sweep, images, skip=skip)
+    floor, ceiling = count_limits(options, sweep, images)
+    dead_time = dead_time_of(options, images.metadata)
+    empty = background_images(section, base, images)
+    beam = beam_intensity(section, images, empty, skip=skip)
+    background, background_digest = open_background(
+        section, images, empty, beam, floor=floor, ceiling=ceiling, dead_time=dead_time
+    )
+    exposure = time * section.transmission
+    if beam.sweep is not None:
+        exposure = exposure * beam.sweep
+        resolved.sources["beam monitor"] = beam.source
+    if dead_time is not None:
+        resolved.sources["dead time"] = f"{dead_time.tau:g} s, {dead_time.model}"
     return SweepInput(
         number=number,
         options=section,
         sweep=sweep,
         images=images,
-        exposure=exposure * section.transmission,
+        time=time,
+        exposure=exposure,
         background=background,
         background_digest=background_digest,
         resolved=resolved,
+        floor=floor,
         ceiling=ceiling,
+        dead_time=dead_time,
         skip=skip,
         notes=(
             *sweep.notes,
@@ -232,18 +255,6 @@ def _check_detector(section: SweepOptions, sweep: Sweep, images: ImageSeries) ->
             f"{images.shape[0]}",
             "Give the geometry that was refined with these images.",
         )
-
-
-def _ceiling(options: DiffuseOptions, sweep: Sweep, images: ImageSeries) -> int:
-    """Smallest value that is no count: overload or marker."""
-    limits = [NO_CEILING, *images.markers]
-    if options.mask.overload is not None:
-        limits.append(options.mask.overload)
-    elif images.metadata.overload is not None:
-        limits.append(images.metadata.overload)
-    elif sweep.trusted_range is not None:
-        limits.append(sweep.trusted_range[1])
-    return min(limits)
 
 
 def cell_of(wedge: Wedge) -> tuple[FloatArray, float]:

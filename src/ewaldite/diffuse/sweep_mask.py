@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ewaldite.diffuse.mask import (
     is_pilatus,
     no_count,
@@ -21,6 +24,8 @@ from ewaldite.io.mask_file import read_mask_file
 from ewaldite.model.pixel_mask import PixelMask
 
 _NUMBER = re.compile(r" \d+$")
+# A pixel is held for dead below the minimum by so many frames, evenly spread
+_FRAMES = 8
 
 
 def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelMask:
@@ -49,13 +54,12 @@ def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelM
     mask = PixelMask(shape)
     for name, excluded in entry.images.masks().items():
         mask = mask.with_reason(name, excluded)
-    minimum = section.minimum
-    if minimum is None and sweep.trusted_range is not None:
-        minimum = max(sweep.trusted_range[0], 0)
     first = entry.sample(0)
     mask = mask.with_reason(
-        "no count in the first frame", no_count(first, entry.images.markers, minimum)
+        "no count in the first frame", no_count(first, entry.images.markers)
     )
+    if entry.floor > 0:
+        mask = mask.with_reason("always below the minimum", _always_below(entry))
     mask = mask.with_reason("outside panels", outside_panels(sweep.wedges[0].panels, shape))
     for region in (*(sweep.untrusted if section.untrusted else ()), *regions_of(section)):
         # Regions of one kind are counted together
@@ -83,6 +87,19 @@ def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelM
             "Check [mask] and [map] d_min, d_max.",
         )
     return mask
+
+
+def _always_below(entry: SweepInput) -> NDArray[np.bool_]:
+    """Pixels that stay below the smallest valid count in all frames that are looked at.
+
+    The others take part wherever their count is valid.
+    """
+    count = len(entry.images)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _FRAMES)).astype(int))
+    below = np.ones(entry.sweep.image_shape, dtype=bool)
+    for position in chosen:
+        below &= no_count(entry.sample(int(position)), minimum=entry.floor)
+    return below
 
 
 def _detector_is_pilatus(entry: SweepInput) -> bool:

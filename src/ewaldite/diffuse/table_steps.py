@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import scipp as sc
@@ -21,13 +21,16 @@ from ewaldite.diffuse.export import observations_of
 from ewaldite.diffuse.image_steps import Shard, all_shards, filter_images, wedge_store
 from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.observations import Observations
-from ewaldite.diffuse.shard_file import load_collected, save_collected
+from ewaldite.diffuse.shard_file import load_collected, load_masked, save_collected
 from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import atomic_path, write_text
 from ewaldite.io.nexus import TableWriter, load, save
 from ewaldite.model.grid import Grid
+from ewaldite.run.checkpoint import ShardStore
+
+Kept = TypeVar("Kept")
 
 #: Grids of the collected sums.
 SCALE, MAP, BRAGG = "scale", "map", "bragg"
@@ -46,9 +49,8 @@ def integrate_wedges(context: Context) -> None:
     """
     refine = context.options.filter.refine
     summaries = []
-    for shard, sums, before, after in _with_neighbours(context):
-        neighbours = [other.masked for other in (before, after) if refine and other is not None]
-        masked = masked_with_neighbours(sums, neighbours)
+    for shard, sums, neighbours in _with_neighbours(context):
+        masked = masked_with_neighbours(sums, neighbours if refine else [])
         collected = {name: collect(sums, grid, masked) for name, grid in grids(context).items()}
         with atomic_path(_collected_path(context, shard)) as path:
             save_collected(collected, path)
@@ -63,32 +65,38 @@ def _collected_path(context: Context, shard: Shard) -> Path:
     return folder / f"{shard.wedge}.npz"
 
 
-Neighbourhood = tuple[Shard, WedgeSums, WedgeSums | None, WedgeSums | None]
+Neighbourhood = tuple[Shard, WedgeSums, list[NDArray[np.int64]]]
 
 
 def _with_neighbours(context: Context) -> Iterator[Neighbourhood]:
-    """Wedges with those before and after them in their sweep; three in memory at a time."""
+    """Wedges with the Bragg peaks of those before and after them in their sweep.
+
+    The sums of one wedge are in memory at a time.
+    """
     store = wedge_store(context)
-    for _, shards in groupby(all_shards(context), key=lambda shard: shard.sweep):
-        window: deque[tuple[Shard, WedgeSums]] = deque(maxlen=3)
-        for shard in shards:
-            sums = store.get(shard)
-            if sums is None:
-                # A checkpoint was lost; make it again and start over
-                filter_images(context)
-                sums = store.get(shard)
-            if sums is None:
-                raise UserError(
-                    "read the sums of the wedges",
-                    f"the checkpoint of wedge {shard.wedge} in {context.work} does not stay",
-                    "See whether another program removes files there.",
-                )
-            window.append((shard, sums))
-            if len(window) > 1:
-                before = window[-3][1] if len(window) == 3 else None
-                yield (*window[-2], before, sums)
-        before = window[-2][1] if len(window) > 1 else None
-        yield (*window[-1], before, None)
+    masks = ShardStore(store.store, store.key, lambda masked, path: None, load_masked)
+    for _, group in groupby(all_shards(context), key=lambda shard: shard.sweep):
+        shards = list(group)
+        for i, shard in enumerate(shards):
+            sums = _kept(context, store, shard)
+            beside = [shards[j] for j in (i - 1, i + 1) if 0 <= j < len(shards)]
+            yield shard, sums, [_kept(context, masks, other) for other in beside]
+            del sums
+
+
+def _kept(context: Context, store: ShardStore[Shard, Kept], shard: Shard) -> Kept:
+    """Load what was kept of a wedge; where a checkpoint was lost it is made again."""
+    found = store.get(shard)
+    if found is None:
+        filter_images(context)
+        found = store.get(shard)
+    if found is None:
+        raise UserError(
+            "read the sums of the wedges",
+            f"the checkpoint of wedge {shard.wedge} in {context.work} does not stay",
+            "See whether another program removes files there.",
+        )
+    return found
 
 
 def export_tables(context: Context) -> None:

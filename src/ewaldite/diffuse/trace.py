@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,13 @@ from ewaldite.diffuse.features import FeatureSource
 from ewaldite.errors import UserError
 from ewaldite.geometry.rotation import rotation_matrix
 from ewaldite.kernels import walk
+from ewaldite.kernels.tally import relabel
 from ewaldite.kernels.voxel_table import new_slots, unpack
 from ewaldite.model.experiment import FloatArray, Scan, Wedge
 from ewaldite.model.partition import Partition
 
-_BAND_PIXELS = 1 << 17
+#: Pixels that are walked at a time, about.
+BAND_PIXELS = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,19 @@ class Clock:
         exposure / summed exposure of the background; dims (frame).
     position:
         Position in the scan; dims (frame).
+    counting:
+        Time during which photons were counted; dims (frame), s; None: the exposure.
     """
 
     exposure: FloatArray
     background_scale: FloatArray
     position: FloatArray
+    counting: FloatArray | None = None
+
+    @property
+    def time(self) -> FloatArray:
+        """Time during which photons were counted; dims (frame), s."""
+        return self.exposure if self.counting is None else self.counting
 
     @property
     def cumulative(self) -> FloatArray:
@@ -56,32 +66,24 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """Where every pixel of a wedge is, frame by frame.
+class Paths:
+    """Where the pixels of a band of the detector are, frame by frame.
 
     Attributes
     ----------
     keys:
         Packed segment index of a row; dims (row), int64.
-    sums:
-        Sums over the (pixel, frame) pairs of a segment, columns as named in
-        :mod:`ewaldite.kernels.walk`, the last ones by grid of the partition; dims (row,
-        column), float64.
     start_row:
         Row of each pixel at the first frame, -1 for masked ones; dims (pixel), int32.
     change_pixel, change_row, changed:
         For each frame the pixels that enter another segment, its row, and their number.
-    matrices:
-        ``s · M = hkl``, row ``3 hkl + xyz``; dims (9, frame), Å.
     """
 
     keys: NDArray[np.int64]
-    sums: FloatArray
     start_row: NDArray[np.int32]
     change_pixel: NDArray[np.int32]
     change_row: NDArray[np.int32]
     changed: NDArray[np.int64]
-    matrices: FloatArray
 
     @property
     def index(self) -> NDArray[np.int64]:
@@ -92,6 +94,42 @@ class Trace:
         """Pixels that enter another segment with a frame, and its row; dims (change)."""
         n = self.changed[frame]
         return self.change_pixel[frame, :n], self.change_row[frame, :n]
+
+    def own_rows(self) -> tuple[Paths, NDArray[np.int64]]:
+        """Renumber the rows, in place, to those that the pixels are in.
+
+        Returns
+        -------
+        :
+            The paths on their own rows, and the row that each of these was; dims (row), int64.
+        """
+        place = np.full(self.keys.size, -1, dtype=np.int32)
+        n = relabel(self.start_row, self.change_row, self.changed, place)
+        was = np.empty(n, dtype=np.int64)
+        here = np.flatnonzero(place >= 0)
+        was[place[here]] = here
+        return replace(self, keys=self.keys[was]), was
+
+
+@dataclass(frozen=True)
+class Trace(Paths):
+    """Paths of all pixels of a wedge, and what geometry alone decides.
+
+    Attributes
+    ----------
+    sums:
+        Sums over the (pixel, frame) pairs of a segment, columns as named in
+        :mod:`ewaldite.kernels.walk`, the last ones by grid of the partition; dims (row,
+        column), float64; without a background no columns of it.
+    slots:
+        Hash slots: key and row.
+    matrices:
+        ``s · M = hkl``, row ``3 hkl + xyz``; dims (9, frame), Å.
+    """
+
+    sums: FloatArray
+    slots: tuple[NDArray[np.int64], NDArray[np.int32]]
+    matrices: FloatArray
 
 
 class Workspace(threading.local):
@@ -136,17 +174,11 @@ def hkl_matrices(
     return np.asarray(rotation_matrix(wedge.axis, phi) @ np.repeat(axes, oversample, axis=0))
 
 
-def trace_wedge(
-    *,
-    matrices: FloatArray,
-    features: FeatureSource,
-    good: NDArray[np.bool_],
-    partition: Partition,
-    clock: Clock,
-    background: FloatArray | None,
-    workspace: Workspace | None = None,
-) -> Trace:
-    """Trace all pixels of a wedge and sum their corrections with the multiplicity.
+class Tracer:
+    """Traces the pixels of a wedge, a band of the detector at a time, into one table of sums.
+
+    The pixels come in the same order whatever the bands, so that the sums are the same to the
+    bit.
 
     Parameters
     ----------
@@ -163,7 +195,136 @@ def trace_wedge(
     background:
         Summed background image; dims (slow, fast), counts; None without background.
     workspace:
-        Memory to use again; then the trace holds until the next one with it.
+        Memory to use again; then the paths of a band hold until the next one with it.
+
+    Raises
+    ------
+    UserError
+        If the grid is too fine for the cell to be numbered.
+    """
+
+    def __init__(
+        self,
+        *,
+        matrices: FloatArray,
+        features: FeatureSource,
+        good: NDArray[np.bool_],
+        partition: Partition,
+        clock: Clock,
+        background: FloatArray | None,
+        workspace: Workspace | None = None,
+    ) -> None:
+        _check_range(matrices, features.s_max, partition)
+        self._features, self._good, self._background = features, good, background
+        self._clock, self._partition = clock, partition
+        self._space = Workspace() if workspace is None else workspace
+        self._matrices = stacked_matrices(matrices)
+        columns = walk.BACKGROUND
+        if background is not None:
+            columns = walk.COLUMNS + len(partition.grids)
+        self._voxels: walk.Voxels = (
+            *new_slots(1 << 14),
+            np.empty(1 << 12, np.int64),
+            np.zeros((1 << 12, columns)),
+        )
+        self._rows, self._seen = 0, 0
+        self._total = int(np.count_nonzero(good))
+
+    def walk(self, rows: range) -> Paths:
+        """Trace the good pixels in some rows of the image.
+
+        Parameters
+        ----------
+        rows:
+            Consecutive rows, on borders of :func:`.FeatureSource.bands`; every row is to be
+            walked once, in order.
+
+        Returns
+        -------
+        :
+            Their paths, on the rows of the whole table; pixels are numbered from the first of
+            these rows.
+        """
+        width = self._good.shape[1]
+        frames = self._matrices.shape[1]
+        start_row = np.full(len(rows) * width, -1, dtype=np.int32)
+        changes = self._space.changes_of(frames)
+        changed = np.zeros(frames, dtype=np.int64)
+        partition, cumulative = self._partition, self._clock.cumulative
+        seen, total = 0, int(np.count_nonzero(self._good[rows.start : rows.stop]))
+        for pixel, band in self._features.bands(self._good, BAND_PIXELS, rows):
+            self._voxels, self._rows, changes = walk.walk_band(
+                band,
+                background_of(self._background, pixel),
+                np.where(pixel >= 0, pixel - rows.start * width, -1),
+                self._matrices,
+                cumulative,
+                partition.parts,
+                partition.segment,
+                partition.segments,
+                partition.member,
+                partition.per_cell,
+                self._voxels,
+                self._rows,
+                start_row,
+                changes,
+                changed,
+            )
+            here = int(np.count_nonzero(pixel >= 0))
+            seen += here
+            self._seen += here
+            changes = _with_room(changes, changed, total / max(seen, 1))
+            self._make_room()
+        self._space.changes = changes
+        return Paths(self._voxels[2][: self._rows], start_row, *changes, changed)
+
+    def _make_room(self) -> None:
+        """Room in the table for as many more rows as the pixels so far let expect.
+
+        As for the changes: what is copied early is small, and what is not used costs nothing.
+        """
+        slots_key, slots_row, keys, sums = self._voxels
+        wanted = int(1.1 * self._rows * self._total / max(self._seen, 1)) + 4096
+        if wanted <= keys.size:
+            return
+        more_keys = np.empty(wanted, dtype=np.int64)
+        more_keys[: self._rows] = keys[: self._rows]
+        more_sums = np.zeros((wanted, sums.shape[1]))
+        more_sums[: self._rows] = sums[: self._rows]
+        self._voxels = (slots_key, slots_row, more_keys, more_sums)
+
+    def trace(self, paths: Paths) -> Trace:
+        """Return the sums of all that was walked, with some paths."""
+        slots_key, slots_row, keys, sums = self._voxels
+        n = self._rows
+        return Trace(
+            keys[:n],
+            paths.start_row,
+            paths.change_pixel,
+            paths.change_row,
+            paths.changed,
+            sums[:n],
+            (slots_key, slots_row),
+            self._matrices,
+        )
+
+
+def trace_wedge(
+    *,
+    matrices: FloatArray,
+    features: FeatureSource,
+    good: NDArray[np.bool_],
+    partition: Partition,
+    clock: Clock,
+    background: FloatArray | None,
+    workspace: Workspace | None = None,
+) -> Trace:
+    """Trace all pixels of a wedge and sum their corrections with the multiplicity.
+
+    Parameters
+    ----------
+    matrices, features, good, partition, clock, background, workspace:
+        As for :class:`Tracer`.
 
     Returns
     -------
@@ -175,44 +336,16 @@ def trace_wedge(
     UserError
         If the grid is too fine for the cell to be numbered.
     """
-    _check_range(matrices, features.s_max, partition)
-    frames = matrices.shape[0]
-    rows = 0
-    start_row = np.full(good.size, -1, dtype=np.int32)
-    columns = walk.COLUMNS + len(partition.grids)
-    voxels = (
-        *new_slots(1 << 14),
-        np.empty(1 << 12, np.int64),
-        np.zeros((1 << 12, columns)),
+    tracer = Tracer(
+        matrices=matrices,
+        features=features,
+        good=good,
+        partition=partition,
+        clock=clock,
+        background=background,
+        workspace=workspace,
     )
-    space = Workspace() if workspace is None else workspace
-    changes = space.changes_of(frames)
-    changed = np.zeros(frames, dtype=np.int64)
-    stacked = stacked_matrices(matrices)
-    seen, total = 0, int(np.count_nonzero(good))
-    for pixel, band in features.bands(good, _BAND_PIXELS):
-        voxels, rows, changes = walk.walk_band(
-            band,
-            background_of(background, pixel),
-            pixel,
-            stacked,
-            clock.cumulative,
-            partition.parts,
-            partition.segment,
-            partition.segments,
-            partition.member,
-            partition.per_cell,
-            voxels,
-            rows,
-            start_row,
-            changes,
-            changed,
-        )
-        seen += int(np.count_nonzero(pixel >= 0))
-        changes = _with_room(changes, changed, total / max(seen, 1))
-    space.changes = changes
-    keys, sums = voxels[2][:rows].copy(), voxels[3][:rows].copy()
-    return Trace(keys, sums, start_row, *changes, changed, stacked)
+    return tracer.trace(tracer.walk(range(good.shape[0])))
 
 
 def _with_room(

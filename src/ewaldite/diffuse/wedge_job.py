@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class WedgeJob:
         |a*|, |b*|, |c*|; dims (3), 1/Å.
     done:
         Called with the number of frames read, for the progress.
+    bands:
+        Bands of the detector that are worked on one after the other.
     workspace:
         Memory that each worker uses again.
     """
@@ -55,6 +58,7 @@ class WedgeJob:
     bins: int
     reciprocal_lengths: FloatArray
     done: Callable[[int], None]
+    bands: int = 1
     workspace: Workspace = field(default_factory=Workspace)
 
     def reduce(self, wedge: Wedge) -> WedgeSums:
@@ -94,22 +98,31 @@ class WedgeJob:
             background = summed.counts
             scale = entry.exposure[positions] / summed.exposure
         integrate = options.integrate
+        reads = count(1)
         return integrate_wedge(
             matrices=hkl_matrices(wedge, entry.sweep.scan, positions, integrate.oversample),
             features=entry.features(wedge),
             good=good,
-            frames=self._frames(positions),
-            clock=Clock(entry.exposure[positions], scale, positions.astype(np.float64)),
+            frames=lambda: self._frames(positions, reads),
+            clock=Clock(
+                entry.exposure[positions],
+                scale,
+                positions.astype(np.float64),
+                entry.time[positions],
+            ),
             background=background,
             partition=self.partition,
             filter_grid=options.filter.grid,
             settings=CountSettings(
                 bins=self.bins,
+                floor=entry.floor,
                 ceiling=entry.ceiling,
                 marker=min(entry.images.markers, default=NO_CEILING),
                 gain=integrate.gain,
                 pedestal=self._pedestal,
                 oversample=integrate.oversample,
+                dead_time=entry.dead_time,
+                bands=self.bands,
             ),
             outliers=self._outliers,
             rng=lambda at: np.random.default_rng([integrate.seed, entry.number, at]),
@@ -122,13 +135,17 @@ class WedgeJob:
         given = self.options.integrate.pedestal
         return (self.entry.images.metadata.pedestal or 0.0) if given is None else given
 
-    def _frames(self, positions: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+    def _frames(
+        self, positions: NDArray[np.int64], reads: Iterator[int]
+    ) -> Iterator[NDArray[Any]]:
         for position in positions:
             try:
                 image = self.entry.images.read(int(position))
             except FrameError as error:
                 raise _Unreadable(int(position), error) from error
-            self.done(1)
+            read = next(reads)
+            # A frame is done when all bands have read it, or as many others instead
+            self.done(read // self.bands - (read - 1) // self.bands)
             yield image
 
     def _outliers(self, tally: Tally, pixels: FloatArray) -> NDArray[np.bool_]:

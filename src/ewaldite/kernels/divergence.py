@@ -6,6 +6,9 @@ For a neighbourhood with ``m_c`` pixels of count c, M pixels and the rate Λ,
       = (Σ m_c ln m_c - S ln Λ + F) / M + Λ - ln M,   S = Σ c m_c,   F = Σ m_c ln c!
 
 so that taking a voxel out changes three scalars and the bins that the voxel fills, no more.
+
+Histograms are sparse, see :mod:`ewaldite.kernels.sparse_histogram`. The pooled histogram of a
+neighbourhood is made where it is wanted and not kept: few voxels are ever candidates.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import math
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ewaldite.kernels.sparse_histogram import Sparse
 
 _TABLE = 1 << 14
 
@@ -33,62 +38,50 @@ def _xlogx(x: int, table: NDArray[np.float64]) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def moments(histogram: NDArray[np.uint32]) -> NDArray[np.float64]:
+def moments(histogram: Sparse, bins: int) -> NDArray[np.float64]:
     """Pixels, counts and summed ln c! of every histogram.
 
     Parameters
     ----------
     histogram:
-        Pixels by count; dims (voxel, count), uint32.
+        Pixels by count: first entry by voxel, count, number.
+    bins:
+        Counts are below.
 
     Returns
     -------
     :
         dims (voxel, 3), float64.
     """
-    n, bins = histogram.shape
+    first, count, number = histogram
     log_factorial = np.empty(bins)
     for c in range(bins):
         log_factorial[c] = math.lgamma(c + 1.0)
-    out = np.zeros((n, 3))
-    for v in range(n):
-        for c in range(bins):
-            x = histogram[v, c]
-            if x:
-                out[v, 0] += x
-                out[v, 1] += c * np.float64(x)
-                out[v, 2] += log_factorial[c] * x
+    out = np.zeros((first.size - 1, 3))
+    for v in range(first.size - 1):
+        for e in range(first[v], first[v + 1]):
+            c, x = count[e], np.float64(number[e])
+            out[v, 0] += x
+            out[v, 1] += c * x
+            out[v, 2] += log_factorial[c] * x
     return out
 
 
-@numba.njit(nogil=True, cache=True)
-def pool(
-    histogram: NDArray[np.uint32], rows: NDArray[np.int32], use: NDArray[np.bool_]
-) -> NDArray[np.uint32]:
-    """Sum of the histograms of the neighbours that count.
-
-    Parameters
-    ----------
-    histogram:
-        dims (voxel, count), uint32.
-    rows:
-        Neighbours, -1 for none; dims (voxel, neighbour), int32.
-    use:
-        Voxels that count; dims (voxel,), bool.
-
-    Returns
-    -------
-    :
-        dims (voxel, count), uint32.
-    """
-    n, bins = rows.shape[0], histogram.shape[1]
-    out = np.zeros((n, bins), np.uint32)
-    for v in range(n):
-        for u in rows[v]:
-            if u >= 0 and use[u]:
-                for c in range(bins):
-                    out[v, c] += histogram[u, c]
-    return out
+@numba.njit(nogil=True, cache=True, inline="always")
+def _pool(
+    u: int,
+    rows: NDArray[np.int32],
+    use: NDArray[np.bool_],
+    histogram: Sparse,
+    out: NDArray[np.uint32],
+) -> None:
+    """Sum of the histograms of the neighbours of u that count; dims (count)."""
+    first, count, number = histogram
+    out[:] = 0
+    for w in rows[u]:
+        if w >= 0 and use[w]:
+            for e in range(first[w], first[w + 1]):
+                out[count[e]] += number[e]
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -99,12 +92,38 @@ def _divergence(entropy: float, m: float, s: float, f: float, rate: float) -> fl
 
 
 @numba.njit(nogil=True, cache=True)
-def entropies(pooled: NDArray[np.uint32], table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``Σ m ln m`` of every histogram; dims (voxel, count) to (voxel,)."""
-    out = np.zeros(pooled.shape[0])
-    for v in range(pooled.shape[0]):
-        for x in pooled[v]:
-            out[v] += _xlogx(x, table)
+def entropies(
+    histogram: Sparse,
+    bins: int,
+    rows: NDArray[np.int32],
+    use: NDArray[np.bool_],
+    table: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """``Σ m ln m`` of the pooled histogram of every neighbourhood.
+
+    Parameters
+    ----------
+    histogram, bins:
+        As for :func:`moments`.
+    rows:
+        Neighbours, -1 for none; dims (voxel, neighbour), int32.
+    use:
+        Voxels that count; dims (voxel,), bool.
+    table:
+        :func:`entropy_table`.
+
+    Returns
+    -------
+    :
+        dims (voxel,), float64.
+    """
+    out = np.zeros(rows.shape[0])
+    pool = np.empty(bins, np.uint32)
+    for v in range(rows.shape[0]):
+        _pool(v, rows, use, histogram, pool)
+        for c in range(bins):
+            if pool[c] != 0:
+                out[v] += _xlogx(pool[c], table)
     return out
 
 
@@ -138,21 +157,21 @@ def divergences(
 def _without(
     v: int,
     u: int,
-    histogram: NDArray[np.uint32],
+    histogram: Sparse,
     moment: NDArray[np.float64],
-    pools: NDArray[np.uint32],
+    pool: NDArray[np.uint32],
     entropy: NDArray[np.float64],
     pooled: NDArray[np.float64],
     rate: NDArray[np.float64],
     table: NDArray[np.float64],
 ) -> tuple[float, float]:
-    """Entropy and divergence of the neighbourhood u when v is out of it."""
+    """Entropy and divergence of the neighbourhood u, whose pool is given, when v is out."""
+    first, count, number = histogram
     e = entropy[u]
-    for c in range(histogram.shape[1]):
-        x = np.int64(histogram[v, c])
-        if x:
-            m = np.int64(pools[u, c])
-            e += _xlogx(int(m - x), table) - _xlogx(int(m), table)
+    for i in range(first[v], first[v + 1]):
+        x = np.int64(number[i])
+        m = np.int64(pool[count[i]])
+        e += _xlogx(int(m - x), table) - _xlogx(int(m), table)
     return e, _divergence(
         e,
         pooled[u, 0] - moment[v, 0],
@@ -165,10 +184,11 @@ def _without(
 @numba.njit(nogil=True, cache=True)
 def removal_changes(
     candidate: NDArray[np.bool_],
+    use: NDArray[np.bool_],
     rows: NDArray[np.int32],
-    histogram: NDArray[np.uint32],
+    histogram: Sparse,
+    bins: int,
     moment: NDArray[np.float64],
-    pools: NDArray[np.uint32],
     entropy: NDArray[np.float64],
     pooled: NDArray[np.float64],
     rate: NDArray[np.float64],
@@ -181,14 +201,15 @@ def removal_changes(
     Parameters
     ----------
     candidate:
-        Voxels to work out; dims (voxel,), bool.
+        Voxels to work out, of those that count; dims (voxel,), bool.
+    use:
+        Voxels that count; dims (voxel,), bool.
     rows:
         Neighbours (a mutual relation), -1 for none; dims (voxel, neighbour), int32.
-    histogram, moment:
-        Of the voxels; dims (voxel, count), uint32, and (voxel, 3), float64.
-    pools, entropy, pooled:
-        Of the neighbourhoods: histogram, ``Σ m ln m`` and moments; dims (voxel, count),
-        (voxel,), (voxel, 3).
+    histogram, bins, moment:
+        Of the voxels, as for :func:`moments`; dims (voxel, 3).
+    entropy, pooled:
+        Of the neighbourhoods: ``Σ m ln m`` and moments; dims (voxel,), (voxel, 3).
     rate:
         Λ > 0 of the neighbourhoods, counts per pixel; dims (voxel,), float64.
     table:
@@ -200,16 +221,16 @@ def removal_changes(
         dims (voxel,), float64, nats; NaN where not asked for.
     """
     out = np.full(rows.shape[0], np.nan)
+    pool = np.empty(bins, np.uint32)
     for v in range(rows.shape[0]):
         if not candidate[v]:
             continue
         total = 0.0
         for u in rows[v]:
             if u >= 0 and pooled[u, 0] > moment[v, 0]:
+                _pool(u, rows, use, histogram, pool)
                 d = _divergence(entropy[u], pooled[u, 0], pooled[u, 1], pooled[u, 2], rate[u])
-                _, after = _without(
-                    v, u, histogram, moment, pools, entropy, pooled, rate, table
-                )
+                _, after = _without(v, u, histogram, moment, pool, entropy, pooled, rate, table)
                 total += after - d
         out[v] = total
     return out
@@ -219,10 +240,11 @@ def removal_changes(
 def remove_in_order(
     order: NDArray[np.int64],
     stop: bool,
+    use: NDArray[np.bool_],
     rows: NDArray[np.int32],
-    histogram: NDArray[np.uint32],
+    histogram: Sparse,
+    bins: int,
     moment: NDArray[np.float64],
-    pools: NDArray[np.uint32],
     entropy: NDArray[np.float64],
     pooled: NDArray[np.float64],
     rate: NDArray[np.float64],
@@ -237,9 +259,9 @@ def remove_in_order(
     stop:
         End at the first voxel that does not lower the sum (the rule of mdx-lib); else such a
         voxel stays in and the next one is tried.
-    rows, histogram, moment, rate, table:
+    use, rows, histogram, bins, moment, rate, table:
         As for :func:`removal_changes`.
-    pools, entropy, pooled:
+    entropy, pooled:
         The same; changed in place to what is left in the neighbourhoods.
 
     Returns
@@ -248,27 +270,29 @@ def remove_in_order(
         Voxels taken out; dims (voxel,), bool.
     """
     out = np.zeros(rows.shape[0], np.bool_)
+    left = use.copy()
+    pool = np.empty(bins, np.uint32)
     new_entropy = np.empty(rows.shape[1])
     for v in order:
         total = 0.0
         for o in range(rows.shape[1]):
             u = rows[v, o]
             if u >= 0 and pooled[u, 0] > moment[v, 0]:
+                _pool(u, rows, left, histogram, pool)
                 d = _divergence(entropy[u], pooled[u, 0], pooled[u, 1], pooled[u, 2], rate[u])
                 new_entropy[o], after = _without(
-                    v, u, histogram, moment, pools, entropy, pooled, rate, table
+                    v, u, histogram, moment, pool, entropy, pooled, rate, table
                 )
                 total += after - d
         if total < 0:
             out[v] = True
+            left[v] = False
             for o in range(rows.shape[1]):
                 u = rows[v, o]
                 if u >= 0:
                     emptied = pooled[u, 0] <= moment[v, 0]
                     entropy[u] = 0.0 if emptied else new_entropy[o]
                     pooled[u] -= moment[v]
-                    for c in range(histogram.shape[1]):
-                        pools[u, c] -= histogram[v, c]
         elif stop:
             break
     return out

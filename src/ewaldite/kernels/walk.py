@@ -12,16 +12,18 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels.voxel_table import build, find, grown, insert, pack
+from ewaldite.kernels.voxel_table import find, grown, insert, pack
 
 Voxels = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]
 Changes = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 PIXELS, SX, SY, SZ, IX, IY, SWEPT, CORRECTION = range(8)
-FRAME, EXPOSURE, BACKGROUND, BACKGROUND_VARIANCE = range(8, 12)
 FEATURES = 8
+# What is summed with the multiplicity; the correction only together with the exposure
+SUMMED = 7
+FRAME, EXPOSURE, BACKGROUND, BACKGROUND_VARIANCE = range(7, 11)
 # The variance of the background is not a sum over segments: one column for each grid
-COLUMNS = 11
+COLUMNS = 10
 
 _BASE = 131072.0
 _DIGIT = 131071
@@ -233,7 +235,7 @@ def walk_band(
                     _voxels(code, parts, member, n, run_voxel[run])
             row = recent_row[run]
             m = float(after - frame)
-            for j in range(FEATURES):
+            for j in range(SUMMED):
                 sums[row, j] += m * features[i, j]
             sums[row, FRAME] += clock[2, after] - clock[2, frame]
             sums[row, EXPOSURE] += (clock[0, after] - clock[0, frame]) * features[i, CORRECTION]
@@ -264,7 +266,8 @@ def retract(
     features: NDArray[np.float64],
     background: NDArray[np.float64],
     first: NDArray[np.int64],
-    frame: NDArray[np.int64],
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
     over: NDArray[np.bool_],
     matrices: NDArray[np.float64],
     clock: NDArray[np.float64],
@@ -273,7 +276,7 @@ def retract(
     segments: NDArray[np.int64],
     member: NDArray[np.int64],
     n: NDArray[np.int64],
-    keys: NDArray[np.int64],
+    slots: tuple[NDArray[np.int64], NDArray[np.int32]],
     sums: NDArray[np.float64],
     retracted: NDArray[np.int64],
 ) -> None:
@@ -281,20 +284,20 @@ def retract(
 
     Parameters
     ----------
-    features, background, matrices, clock, parts, segment, segments, member, n, keys, sums:
-        As in :func:`walk_band`, features and background for the pixels in question, keys and
-        sums for the rows in use; sums are changed in place.
+    features, background, matrices, clock, parts, segment, segments, member, n, slots, sums:
+        As in :func:`walk_band`, features and background for the pixels in question; sums are
+        changed in place.
     first:
-        First entry in ``frame`` of each pixel, and the end; dims (pixel + 1).
-    frame:
-        Frames without a count, by pixel; dims (rejection).
+        First run of each pixel, and the end; dims (pixel + 1).
+    begin, end:
+        First frame without a count and first frame after it, by pixel; dims (run).
     over:
-        Whether the count was too high; dims (rejection).
+        Whether the counts were too high; dims (run).
     retracted:
         Number of (pixel, frame) pairs taken back, and of those with too high a count, by row;
         dims (row, 2); added to.
     """
-    slots_key, slots_row = build(keys)
+    slots_key, slots_row = slots
     codes = np.empty(matrices.shape[1])
     rows = np.empty(codes.size, np.int32)
     voxel = np.empty((codes.size, n.shape[0]), np.int64)
@@ -306,23 +309,24 @@ def retract(
                 rows[f] = rows[f - 1]
             else:
                 rows[f] = find(slots_key, slots_row, _key(codes[f], parts, segment, segments))
-            _voxels(codes[f], parts, member, n, voxel[f])
-        for e in range(first[i], first[i + 1]):
-            f = frame[e]
-            row = rows[f]
-            for j in range(FEATURES):
-                sums[row, j] -= features[i, j]
-            sums[row, FRAME] -= clock[2, f + 1] - clock[2, f]
-            sums[row, EXPOSURE] -= (clock[0, f + 1] - clock[0, f]) * features[i, CORRECTION]
-            retracted[row, 0] += 1
-            retracted[row, 1] += over[e]
             if background.size > 0:
-                scale, left[f] = left[f], 0.0
-                sums[row, BACKGROUND] -= scale * background[i]
-                for g in range(n.shape[0]):
-                    sums[row, BACKGROUND_VARIANCE + g] -= scale * scale * background[i]
-                    for other in range(codes.size):
-                        if voxel[other, g] == voxel[f, g]:
-                            # From where it is booked, so that an emptied row holds nothing
-                            cross = 2.0 * scale * left[other] * background[i]
-                            sums[rows[max(f, other)], BACKGROUND_VARIANCE + g] -= cross
+                _voxels(codes[f], parts, member, n, voxel[f])
+        for e in range(first[i], first[i + 1]):
+            for f in range(begin[e], end[e]):
+                row = rows[f]
+                for j in range(SUMMED):
+                    sums[row, j] -= features[i, j]
+                sums[row, FRAME] -= clock[2, f + 1] - clock[2, f]
+                sums[row, EXPOSURE] -= (clock[0, f + 1] - clock[0, f]) * features[i, CORRECTION]
+                retracted[row, 0] += 1
+                retracted[row, 1] += over[e]
+                if background.size > 0:
+                    scale, left[f] = left[f], 0.0
+                    sums[row, BACKGROUND] -= scale * background[i]
+                    for g in range(n.shape[0]):
+                        sums[row, BACKGROUND_VARIANCE + g] -= scale * scale * background[i]
+                        for other in range(codes.size):
+                            if voxel[other, g] == voxel[f, g]:
+                                # From where it is booked, so that an emptied row holds nothing
+                                cross = 2.0 * scale * left[other] * background[i]
+                                sums[rows[max(f, other)], BACKGROUND_VARIANCE + g] -= cross

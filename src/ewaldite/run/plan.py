@@ -13,29 +13,38 @@ from ewaldite.run.sizes import format_bytes
 class Need:
     """Memory that a reduction is predicted to need, bytes.
 
+    A worker sums a shard band by band, and then finishes the shard.
+
     Attributes
     ----------
     base:
         Held once: the program itself, tables of the whole run, the growing sum.
     worker:
-        Held by each worker however small its piece is, as a decoded frame.
+        Held by each worker while it sums, however many bands there are, as a decoded frame and
+        the sums of the shard.
     shard:
-        Held by a worker for a whole shard; a band needs its part of it.
+        Held beside it while it sums a whole shard at once; a band needs its part of it.
+    finish:
+        Held by each worker while it finishes a shard, instead.
+    kept:
+        The part of ``shard`` that is held until the shard is finished; likewise by band.
     result:
-        Of a finished shard; a band has its part of it. Up to ``workers + 1`` wait or are
-        in the making at any moment (see :func:`ewaldite.run.executor.run_shards`).
+        Of a finished shard. Up to ``workers + 1`` wait or are in the making at any moment (see
+        :func:`ewaldite.run.executor.run_shards`).
     """
 
     base: int
     worker: int
     shard: int = 0
+    finish: int = 0
+    kept: int = 0
     result: int = 0
 
     def peak(self, workers: int, bands: int = 1) -> int:
-        """Predict base + workers·(worker + shard/bands) + (workers + 1)·result/bands."""
-        working = workers * (self.worker - (-self.shard // bands))
-        waiting = (workers + 1) * -(-self.result // bands)
-        return self.base + working + waiting
+        """Predict base + workers · max(worker + shard/bands, finish + kept/bands) + results."""
+        summing = self.worker - (-self.shard // bands)
+        finishing = self.finish - (-self.kept // bands)
+        return self.base + workers * max(summing, finishing) + (workers + 1) * self.result
 
 
 @dataclass(frozen=True)
@@ -73,12 +82,19 @@ class Plan:
 
 
 def plan_workers(
-    need: Need, budget: Budget, *, processors: int, shards: int, max_bands: int = 1
+    need: Need,
+    budget: Budget,
+    *,
+    processors: int,
+    shards: int,
+    max_bands: int = 1,
+    band_cost: float = 0.1,
 ) -> Plan:
-    """Choose as many workers as fit; cut shards only where one whole shard does not fit.
+    """Choose workers and bands that fit and are likely to end first.
 
-    A band costs another pass over the shard's input, so shards are cut into the fewest bands
-    with which one worker fits, and then as many workers run as fit.
+    A worker works on the bands of its shard one after the other, and every band costs another
+    pass over the shard's input: ``workers / (1 + band_cost · (bands - 1))`` is to be largest,
+    each number of workers with the fewest bands with which they fit.
 
     Parameters
     ----------
@@ -89,9 +105,11 @@ def plan_workers(
     processors:
         Workers that are asked for.
     shards:
-        Number of shards; more workers than pieces are of no use.
+        Number of shards; more workers than shards are of no use.
     max_bands:
         Most pieces that a shard can be cut into.
+    band_cost:
+        Work that each further band adds, as part of that of a whole shard.
 
     Raises
     ------
@@ -100,8 +118,16 @@ def plan_workers(
     """
     if min(processors, shards, max_bands) < 1:
         raise ValueError(f"{processors=}, {shards=}, {max_bands=} must all be at least 1")
-    bands = _fewest_bands(need, budget.bytes, max_bands)
-    if bands is None:
+    asked = min(processors, shards)
+    best: tuple[float, int, int] | None = None
+    for workers in range(1, asked + 1):
+        bands = _fewest_bands(need, budget.bytes, workers, max_bands)
+        if bands is None:
+            break
+        pace = workers / (1.0 + band_cost * (bands - 1))
+        if best is None or pace > best[0]:
+            best = (pace, workers, bands)
+    if best is None:
         enough = format_bytes(need.peak(1, max_bands))
         piece = "one shard" if max_bands == 1 else f"one of {max_bands} bands of a shard"
         raise UserError(
@@ -109,19 +135,18 @@ def plan_workers(
             f"one worker on {piece} needs {enough}",
             f"Set [run] memory to '{enough}' or more, or use a machine with more memory.",
         )
-    asked = min(processors, shards * bands)
-    workers = max(n for n in range(1, asked + 1) if need.peak(n, bands) <= budget.bytes)
+    _, workers, bands = best
     return Plan(workers, bands, need.peak(workers, bands), budget, asked)
 
 
-def _fewest_bands(need: Need, size: int, most: int) -> int | None:
-    """Fewest bands with which one worker fits, by bisection: the peak falls with the bands."""
-    if need.peak(1, most) > size:
+def _fewest_bands(need: Need, size: int, workers: int, most: int) -> int | None:
+    """Fewest bands with which workers fit, by bisection: the peak falls with the bands."""
+    if need.peak(workers, most) > size:
         return None
     low, high = 1, most
     while low < high:
         middle = (low + high) // 2
-        if need.peak(1, middle) <= size:
+        if need.peak(workers, middle) <= size:
             high = middle
         else:
             low = middle + 1

@@ -39,8 +39,10 @@ class FrameHeader:
         Spindle angle at the start of the frame and angle swept, degrees.
     exposure, period:
         Counting time and time from frame to frame, s.
+    flux:
+        Incident beam, photons/s.
     wavelength, distance, pixel_size, beam_centre, overload, sensor, polarization_fraction,
-    detector, transmission, pedestal:
+    detector, transmission, pedestal, dead_time, rate_corrected:
         As in `ImageMetadata`.
     """
 
@@ -60,6 +62,9 @@ class FrameHeader:
     detector: str | None = None
     transmission: float | None = None
     pedestal: float | None = None
+    flux: float | None = None
+    dead_time: float | None = None
+    rate_corrected: bool | None = None
 
 
 def numbers(text: str | None) -> list[float]:

@@ -38,7 +38,8 @@ def parse_minicbf(text: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Fr
     """Return what a mini-CBF header says.
 
     ``Filter_transmission`` is a fraction or, where it exceeds 1, a percentage: beamlines
-    write both. ``Count_cutoff`` is the smallest count that is not valid.
+    write both. ``Count_cutoff`` is the smallest count that is not valid. ``Tau`` is the dead
+    time for which the detector's software has corrected the counts, 0 where it has not.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ def parse_minicbf(text: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Fr
     items = header_items(text)
     pixel = [1e3 * x for x in numbers(items.get("Pixel_size"))]
     beam = numbers(items.get("Beam_xy"))
+    tau = first_number(items.get("Tau"))
     cutoff = positive(first_number(items.get("Count_cutoff")))
     return FrameHeader(
         shape=shape,
@@ -69,6 +71,9 @@ def parse_minicbf(text: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Fr
         polarization_fraction=positive(first_number(items.get("Polarization"))),
         detector=items.get("Detector"),
         transmission=_transmission(items),
+        flux=positive(first_number(items.get("Flux"))),
+        dead_time=positive(tau),
+        rate_corrected=None if tau is None else tau > 0,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ewaldite.io.images.frame_header import material
 from ewaldite.io.images.nxmx_angles import scan_angles
+from ewaldite.io.images.nxmx_monitor import read_monitor
 from ewaldite.io.images.series import ImageMetadata, no_data_markers
 from ewaldite.io.images.units import Quantity, text_of, values_in
 from ewaldite.model.experiment import FloatArray, IntArray, Sensor
@@ -79,12 +80,17 @@ def read_metadata(
     distance = scalar("detector_distance", "length") or scalar("distance", "length")
     phi, width, said = scan_angles(entry, frames, total)
     notes += said
+    count_time = series("count_time")
+    monitor, monitor_name = read_monitor(entry, instrument, frames, total, count_time, notes)
+    dead_time = scalar("dead_time", "time")
+    applied = "countrate_correction_applied"
+    corrected = _plain([(detector, applied), (detector, f"detectorSpecific/{applied}")])
     described = first_of(
         [(detector, "description"), (detector, "detectorSpecific/description")]
     )
     return ImageMetadata(
         wavelength=_wavelength(entry, instrument, detector, notes),
-        exposure=series("count_time"),
+        exposure=count_time,
         period=series("frame_time"),
         phi=phi,
         width=width,
@@ -96,6 +102,10 @@ def read_metadata(
         polarization_fraction=_polarization(entry, instrument),
         detector=text_of(described[()]) if described is not None else None,
         transmission=_plain([(instrument, "attenuator/attenuator_transmission")]),
+        monitor=monitor,
+        monitor_name=monitor_name,
+        dead_time=dead_time if dead_time else None,
+        rate_corrected=None if corrected is None else bool(corrected),
         notes=tuple(dict.fromkeys(notes)),
     )
 

@@ -47,16 +47,19 @@ def scan_metadata(frames: Sequence[int], header: Callable[[int], FrameHeader]) -
     notes = _conflicts(first, last)
     heads: list[FrameHeader | None] = [first]
     start = _linear(number, first, last)
-    if last is not None and (
-        _differ(first, last) or (start is not None and np.isnan(start[-1]))
-    ):
+    uneven = last is not None and (
+        _differ(first, last) or (start is not None and bool(np.isnan(start[-1])))
+    )
+    if uneven or (last is not None and first.flux != last.flux):
         heads = [_readable(header, i) for i in range(number.size)]
+    if uneven:
         start = _column([None if h is None else h.start for h in heads], number.size)
         notes.append(
             "angles or exposures do not advance evenly from the first to the last image: "
             "every header was read"
         )
     width = _column([None if h is None else h.width for h in heads], number.size)
+    monitor = _column([None if h is None else h.flux for h in heads], number.size)
     return ImageMetadata(
         wavelength=first.wavelength,
         exposure=_column([None if h is None else h.exposure for h in heads], number.size),
@@ -72,6 +75,10 @@ def scan_metadata(frames: Sequence[int], header: Callable[[int], FrameHeader]) -
         detector=first.detector,
         transmission=first.transmission,
         pedestal=first.pedestal,
+        monitor=monitor,
+        monitor_name=None if monitor is None else "Flux",
+        dead_time=first.dead_time,
+        rate_corrected=first.rate_corrected,
         notes=tuple(notes),
     )
 

@@ -61,6 +61,16 @@ class ImageMetadata:
         Transmitted fraction of the attenuators.
     pedestal:
         Constant added to every count by the detector's software.
+    monitor:
+        Intensity of the incident beam, as a rate in any unit (CBF ``Flux``, NXmonitor counts
+        over the counting time, NXbeam ``total_flux``); dims (frame), float64; NaN where a
+        frame does not say it.
+    monitor_name:
+        Which of these it is.
+    dead_time:
+        Of a pixel, s.
+    rate_corrected:
+        Whether the detector's software has corrected the counts for it.
     notes:
         Values in conflict, defaults assumed.
     """
@@ -79,6 +89,10 @@ class ImageMetadata:
     detector: str | None = None
     transmission: float | None = None
     pedestal: float | None = None
+    monitor: FloatArray | None = None
+    monitor_name: str | None = None
+    dead_time: float | None = None
+    rate_corrected: bool | None = None
     notes: tuple[str, ...] = ()
 
 
