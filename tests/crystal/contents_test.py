@@ -5,14 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ewaldite.crystal.contents import (
-    CellContents,
-    Pairs,
-    fill_with_water,
-    neutral_symbols,
-    pairs_of_positions,
-)
+from ewaldite.crystal.contents import CellContents, fill_with_water, neutral_symbols
 from ewaldite.crystal.formula import from_formula
+from ewaldite.crystal.pairs import Pairs, pairs_of_positions
 from ewaldite.crystal.polymer import water
 from ewaldite.errors import UserError
 

@@ -8,8 +8,9 @@ from itertools import combinations
 import gemmi
 import numpy as np
 
-from ewaldite.crystal.contents import CellContents, Pairs
+from ewaldite.crystal.contents import CellContents
 from ewaldite.crystal.form_factors import atomic_number
+from ewaldite.crystal.pairs import Pairs
 from ewaldite.crystal.smiles import Graph
 
 #: Bonds between the ends of the longest ways: beyond it distances depend on torsions.

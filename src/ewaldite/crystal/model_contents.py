@@ -8,14 +8,10 @@ from typing import Literal
 import gemmi
 import numpy as np
 
-from ewaldite.crystal.contents import (
-    SPECIFIC_VOLUME,
-    CellContents,
-    Pairs,
-    pairs_of_positions,
-)
+from ewaldite.crystal.contents import SPECIFIC_VOLUME, CellContents
 from ewaldite.crystal.form_factors import atomic_number
 from ewaldite.crystal.model_bonds import find_bonds
+from ewaldite.crystal.pairs import Pairs, pairs_of_positions
 from ewaldite.crystal.polymer import PolymerKind, polymer, water
 from ewaldite.errors import UserError
 

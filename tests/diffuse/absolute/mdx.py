@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import scipp as sc
 
-from ewaldite.crystal.contents import CellContents, pairs_of_positions
+from ewaldite.crystal.contents import CellContents
 from ewaldite.crystal.form_factors import GaussianSum, atomic_number
+from ewaldite.crystal.pairs import pairs_of_positions
 from ewaldite.diffuse.absolute.scattering import AtomScattering
 from ewaldite.diffuse.observations import INTENSITY_UNIT, grid_coords
 from ewaldite.model.grid import Grid

@@ -166,4 +166,7 @@ def test_from_a_file(tmp_path: Path) -> None:
     table, notes = completed_bragg(options, tmp_path, mine, CELL, GROUP)
     assert len(table) == len(hkl)
     assert "columns I and SIGI" in notes[0]
+    larger = CELL * np.array([1.1, 1.1, 1.1, 1, 1, 1])
+    _, warned = completed_bragg(options, tmp_path, mine, larger, GROUP)
+    assert "check that it is of this crystal" in warned[0]
     assert completed_bragg(AbsoluteOptions(), tmp_path, mine, CELL, GROUP) == (mine, ())

@@ -12,8 +12,9 @@ from diffuse.absolute.mdx import (
     small_molecule,
     tables,
 )
-from ewaldite.crystal.contents import CellContents, Pairs, pairs_of_positions
+from ewaldite.crystal.contents import CellContents
 from ewaldite.crystal.form_factors import atomic_number
+from ewaldite.crystal.pairs import Pairs, pairs_of_positions
 from ewaldite.crystal.polymer import polymer, water
 from ewaldite.diffuse.absolute.scattering import AtomScattering, CellScattering, atom_tables
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import scipp as sc
 from numpy.typing import ArrayLike
 
+from ewaldite.crystal.cell import volume
 from ewaldite.crystal.contents import CellContents
 from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.absolute.contents import cell_contents
@@ -14,6 +15,9 @@ from ewaldite.diffuse.absolute.options import AbsoluteOptions, ContentsOptions
 from ewaldite.diffuse.absolute.reference import with_reference
 from ewaldite.io.reflections import read_reflections
 from ewaldite.io.structure_file import read_structure_text
+
+# Volumes of cells that differ by more deserve a word
+_SAME_CELL = 0.05
 
 
 def read_contents(options: ContentsOptions, base: Path, cell: ArrayLike) -> CellContents:
@@ -73,6 +77,12 @@ def completed_bragg(
     if options.reference is None:
         return bragg_merged, ()
     found = read_reflections(base / options.reference, options.reference_columns)
+    notes: tuple[str, ...] = ()
+    if found.cell is not None and abs(volume(found.cell) / volume(cell) - 1) > _SAME_CELL:
+        notes = (
+            f"The cell of {options.reference} has {volume(found.cell):.0f} Å³, that of the "
+            f"data {volume(cell):.0f} Å³: check that it is of this crystal and setting.",
+        )
     table, scale = with_reference(
         bragg_merged,
         found.hkl,
@@ -82,4 +92,4 @@ def completed_bragg(
         group,
         use=options.reference_use,
     )
-    return table, (f"{found.columns}: {scale.note()}",)
+    return table, (*notes, f"{found.columns}: {scale.note()}")

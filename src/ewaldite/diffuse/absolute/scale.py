@@ -14,10 +14,10 @@ from ewaldite.crystal.cell import volume
 from ewaldite.crystal.contents import CellContents
 from ewaldite.crystal.fluorescence import fluorescence_notes
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.absolute.cutoff import choose_cutoff, choose_shells
 from ewaldite.diffuse.absolute.krogh_moe import KroghMoe
 from ewaldite.diffuse.absolute.options import AbsoluteOptions
 from ewaldite.diffuse.absolute.scattering import AtomScattering, CellScattering, atom_tables
-from ewaldite.diffuse.absolute.shells import Shells
 from ewaldite.diffuse.absolute.totals import Rows, bragg_rows, diffuse_rows
 from ewaldite.diffuse.observations import INTENSITY_UNIT, grid_of
 from ewaldite.errors import UserError
@@ -27,10 +27,6 @@ FloatArray = NDArray[np.float64]
 #: Unit of the scale.
 SCALE_UNIT = sc.Unit("one") / sc.Unit(INTENSITY_UNIT)
 
-# Most shells to 1 1/Å; mdx-lib 1.2 has as many
-_SHELLS = 500
-# Voxels that the first shell must hold
-_FIRST_SHELL = 8.0
 # Cut-offs over which the scale is compared with itself, in units of the cut-off
 _WINDOW = (0.8, 1.2)
 
@@ -171,42 +167,24 @@ def absolute_scale(
     grid = grid_of(merged_coarse)
     bragg = bragg_rows(bragg_merged, diffuse, grid, cell, group)
     v = volume(cell)
-    shells = _shells(options, diffuse, v * grid.voxels_per_cell)
+    shells = choose_shells(options, diffuse, v * grid.voxels_per_cell)
     sums = KroghMoe.of(shells, diffuse, bragg, scattering, v)
-    number, notes = _cutoff(options, shells)
+    number, notes = choose_cutoff(options, shells)
+    notes += _unknown_note(bragg, float(shells.edges[number]))
     return _read_off(sums, number, (*contents.notes, *notes), wavelength)
 
 
-def _shells(options: AbsoluteOptions, diffuse: Rows, voxels_per_volume: float) -> Shells:
-    """Shells to the edge of the data, narrow as mdx-lib's or as the voxels allow."""
-    edge = float(diffuse.s.max()) * (1 + 1e-9)
-    s_max = min(options.s_max or edge, edge)
-    if options.shells is not None:
-        # the number is that up to s_max, whether or not the data go so far
-        s_max = options.s_max or edge
-        return Shells.of(s_max, options.shells)
-    first = max((_FIRST_SHELL * 3 / (4 * np.pi * voxels_per_volume)) ** (1 / 3), _SHELLS**-0.5)
-    return Shells.of(s_max, max(round((s_max / first) ** 2), 2))
-
-
-def _cutoff(options: AbsoluteOptions, shells: Shells) -> tuple[int, tuple[str, ...]]:
-    """Number of shells up to the cut-off."""
-    edge = float(shells.edges[-1])
-    if options.s_cutoff > edge * (1 + 1e-9):
-        note = (
-            f"The data end at {edge:.3g} 1/Å, before [absolute] s_cutoff = "
-            f"{options.s_cutoff:g}: the scale was read there and is further from the truth."
-        )
-        return len(shells.edges) - 1, (note,)
-    number = shells.within(options.s_cutoff)
-    if number < 1:
-        raise UserError(
-            "find the absolute scale",
-            f"[absolute] s_cutoff = {options.s_cutoff:g} 1/Å lies in the first shell, which "
-            f"ends at {shells.edges[1]:.3g}",
-            "Raise s_cutoff or shells.",
-        )
-    return number, ()
+def _unknown_note(bragg: Rows, cutoff: float) -> tuple[str, ...]:
+    """Say how many reflections are not known: the strongest are those that overload."""
+    inside = bragg.s < cutoff
+    number = int(np.count_nonzero(inside & np.isnan(bragg.value)))
+    if number == 0:
+        return ()
+    return (
+        f"{number} of {np.count_nonzero(inside)} reflections below the cut-off are not known "
+        "(overloaded or cut); the mean of the others stands in for them, which is too low if "
+        "they are strong: [absolute] reference takes them from another file.",
+    )
 
 
 def _read_off(
