@@ -28,13 +28,16 @@ class Plane:
     across, up:
         Names of the axes, as in ``"h"`` and ``"k"``.
     basis:
-        The two reciprocal vectors as rows; dims (axis, xy), 1/Å, float64. The first lies along
-        x; the angle between them is the reciprocal angle of the cell.
+        The two vectors as rows; dims (axis, xy), 1/Å, float64. The first lies along x; the
+        angle between them is that of the lattice.
+    unit:
+        Unit of the axes, for their labels.
     """
 
     across: str
     up: str
     basis: FloatArray
+    unit: str = "r.l.u."
 
     @classmethod
     def of_cell(cls, cell: ArrayLike, normal: Normal) -> Plane:
@@ -50,10 +53,32 @@ class Plane:
         reciprocal = np.linalg.inv(orthogonalization(cell))
         across, up = (name for name in ("h", "k", "l") if name != normal)
         u, v = (reciprocal["hkl".index(name)] for name in (across, up))
+        return cls.of_vectors(u, v, (across, up))
+
+    @classmethod
+    def of_vectors(
+        cls, u: FloatArray, v: FloatArray, names: tuple[str, str], unit: str = "r.l.u."
+    ) -> Plane:
+        """Plane of two Cartesian vectors, the first drawn along x.
+
+        Parameters
+        ----------
+        u, v:
+            dims (xyz), 1/Å or Å, not parallel.
+        names:
+            Names of the axes.
+        unit:
+            Their unit.
+        """
         length = float(np.linalg.norm(u))
         along = float(u @ v) / length
         height = float(np.linalg.norm(np.cross(u, v))) / length
-        return cls(across, up, np.array([[length, 0.0], [along, height]]))
+        return cls(names[0], names[1], np.array([[length, 0.0], [along, height]]), unit)
+
+    def indices(self, x: float, y: float) -> tuple[float, float]:
+        """Indices of a place in the plane, r.l.u.: :meth:`points` undone."""
+        u, v = np.array([x, y]) @ np.linalg.inv(self.basis)
+        return float(u), float(v)
 
     def points(self, u: ArrayLike, v: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Place of indices in the plane.
@@ -75,9 +100,14 @@ class Plane:
 
 
 def draw_frame(
-    axes: Axes, plane: Plane, across: tuple[float, float], up: tuple[float, float]
+    axes: Axes,
+    plane: Plane,
+    across: tuple[float, float],
+    up: tuple[float, float],
+    *,
+    grid: bool = True,
 ) -> None:
-    """Draw the outline of a region of a plane with ticks in r.l.u. on its oblique edges.
+    """Draw the outline of a region of a plane with ticks on its oblique edges.
 
     Parameters
     ----------
@@ -87,6 +117,8 @@ def draw_frame(
         The axes of the lattice.
     across, up:
         First and last index along the two axes, r.l.u.
+    grid:
+        Whether light lines go on from the ticks across the region.
     """
     corners_u = [across[0], across[1], across[1], across[0], across[0]]
     corners_v = [up[0], up[0], up[1], up[1], up[0]]
@@ -98,20 +130,22 @@ def draw_frame(
     axes.set_ylim(y.min(), y.max())
     middle = plane.points((across[0] + across[1]) / 2, (up[0] + up[1]) / 2)
     centre = np.array([float(middle[0]), float(middle[1])])
-    _draw_edge(axes, plane, centre, plane.across, across, up)
-    _draw_edge(axes, plane, centre, plane.up, up, across)
+    for first, limits, other in ((True, across, up), (False, up, across)):
+        _draw_edge(axes, plane, centre, limits, other, first=first, grid=grid)
 
 
 def _draw_edge(
     axes: Axes,
     plane: Plane,
     centre: FloatArray,
-    name: str,
     limits: tuple[float, float],
     other: tuple[float, float],
+    *,
+    first: bool,
+    grid: bool,
 ) -> None:
     """Ticks and label of the edge along one axis, on the side away from the centre."""
-    first = name == plane.across
+    name = plane.across if first else plane.up
     along = plane.basis[0 if first else 1]
     outward = np.array([along[1], -along[0]]) / np.linalg.norm(along)
 
@@ -123,8 +157,9 @@ def _draw_edge(
     if (np.array(place(sum(limits) / 2)) - centre) @ outward < 0:
         outward = -outward
     for value in _ticks(*limits):
-        line = np.array([place(value), place(value, other[1])])
-        axes.plot(*line.T, color="white", linewidth=0.5, alpha=0.35, zorder=2)
+        if grid:
+            line = np.array([place(value), place(value, other[1])])
+            axes.plot(*line.T, color="white", linewidth=0.5, alpha=0.35, zorder=2)
         axes.annotate(
             f"{value:g}".replace("-", "−"),
             xy=place(value),
@@ -139,7 +174,7 @@ def _draw_edge(
         )
     angle = float(np.degrees(np.arctan2(along[1], along[0])))
     axes.annotate(
-        f"{name} (r.l.u.)",
+        f"{name} ({plane.unit})",
         xy=place(sum(limits) / 2),
         xytext=_offset(30 * outward),
         textcoords="offset points",

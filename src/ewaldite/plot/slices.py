@@ -10,6 +10,7 @@ import scipp as sc
 from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
+from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.plot.plane import Normal, Plane, draw_frame, plane_name
 from ewaldite.plot.style import ABSENT, INK, new_figure, robust_limits, unit_label
 
@@ -166,7 +167,7 @@ def colour_bar(
     figure: Figure, mesh: QuadMesh, axes: Sequence[Axes], layer: sc.DataArray
 ) -> None:
     """Draw the colour bar of a slice, with name and unit of what is shown."""
-    unit = unit_label(layer.unit)
+    unit = unit_label(intensity_unit(layer))
     bar = figure.colorbar(mesh, ax=list(axes), shrink=0.65, aspect=28, extend="both", pad=0.03)
     bar.set_label(
         f"{layer.name or 'intensity'} ({unit})" if unit else layer.name or "intensity",

@@ -53,8 +53,11 @@ def test_what_is_no_plane(text: str, said: str) -> None:
 def test_vectors_of_any_direction() -> None:
     plane = PlaneSpec.of_vectors([1, 1, 0], [0, 1, 2], [0, 0, 0.5])
     assert plane.name == "(1, 1, 0) × (0, 1, 2) + (0, 0, 1/2)"
-    assert plane.labels == ("p, p, 0", "0, q, 2q")
-    assert PlaneSpec.of_vectors([1, 0, 0], [0, -1, 0]).labels == ("h", "0, −q, 0")
+    assert plane.labels == ("(h, h, 0)", "(0, k, 2k)")
+    assert PlaneSpec.of_vectors([1, 0, 0], [0, -1, 0]).labels == ("h", "(0, −k, 0)")
+    assert PlaneSpec.parse("hhl").labels == ("(h, h, 0)", "l")
+    assert PlaneSpec.of_vectors([1, 1, 0], [1, -1, 0]).labels == ("(h, h, 0)", "(k, −k, 0)")
+    assert PlaneSpec.of_vectors([1, 1, 0], [2, 0, 0]).labels == ("(h, h, 0)", "(2q, 0, 0)")
     assert PlaneSpec.of_vectors([0.5, 0, 0], [0, 1, 0]).name == "(1/2, 0, 0) × (0, 1, 0)"
 
 

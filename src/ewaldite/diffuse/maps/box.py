@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.observations import grid_coords
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
@@ -133,12 +134,12 @@ class Filling:
         self.variances[place] = variances[inside]
         self.absent[place] = False
 
-    def finish(self, unit: sc.Unit | None, name: str) -> sc.DataArray:
-        """Return the map: dims (h, k, l), the mask ``absent``."""
+    def finish(self, source: sc.DataArray) -> sc.DataArray:
+        """Return the map: dims (h, k, l), the mask ``absent``; name and unit of its source."""
         dims = ["h", "k", "l"]
         return sc.DataArray(
-            sc.array(dims=dims, values=self.values, variances=self.variances, unit=unit),
-            coords=self.box.coords,
+            sc.array(dims=dims, values=self.values, variances=self.variances, unit=source.unit),
+            coords=self.box.coords | inherited(source),
             masks={"absent": sc.array(dims=dims, values=self.absent)},
-            name=name,
+            name=source.name or "intensity",
         )

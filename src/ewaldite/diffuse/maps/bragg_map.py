@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.observations import grid_coords, grid_of, index_of
 from ewaldite.errors import UserError
+from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.model.grid import Grid
 from ewaldite.model.sums import packed
 
@@ -78,7 +80,8 @@ def bragg_density(
         mate = grid.from_numerator(-grid.numerator(index))
         index = np.where(asu.is_minus(operation)[:, None], mate, index)
     _, first = np.unique(packed(index), return_index=True)
-    coords = grid_coords(grid, index[first]) | {"space_group": sc.scalar(group.name)}
+    coords = grid_coords(grid, index[first]) | inherited(bragg)
+    coords["space_group"] = sc.scalar(group.name)
     data = sc.array(
         dims=["voxel"], values=values[first], variances=variances[first], unit=bragg.unit
     )
@@ -116,10 +119,11 @@ def total_density(diffuse: sc.DataArray, bragg: sc.DataArray) -> sc.DataArray:
     UserError
         If grids or units differ.
     """
-    if grid_of(diffuse) != grid_of(bragg) or diffuse.unit != bragg.unit:
+    units = [intensity_unit(table) for table in (diffuse, bragg)]
+    if grid_of(diffuse) != grid_of(bragg) or units[0] != units[1]:
         raise UserError(
             "add Bragg and diffuse intensity",
-            f"one is in {diffuse.unit} on {grid_of(diffuse)}, the other in {bragg.unit} on "
+            f"one is in {units[0]} on {grid_of(diffuse)}, the other in {units[1]} on "
             f"{grid_of(bragg)}",
             "Bring both to one scale and one grid.",
         )
@@ -133,8 +137,6 @@ def total_density(diffuse: sc.DataArray, bragg: sc.DataArray) -> sc.DataArray:
     _, first, home = np.unique(packed(index), return_index=True, return_inverse=True)
     values = np.bincount(home, np.concatenate([one[1] for one in tables]))
     variances = np.bincount(home, np.concatenate([one[2] for one in tables]))
-    coords = grid_coords(grid_of(diffuse), index[first])
-    if "space_group" in diffuse.coords:
-        coords["space_group"] = diffuse.coords["space_group"]
+    coords = grid_coords(grid_of(diffuse), index[first]) | inherited(diffuse)
     data = sc.array(dims=["voxel"], values=values, variances=variances, unit=diffuse.unit)
     return sc.DataArray(data, coords=coords, name="total intensity")

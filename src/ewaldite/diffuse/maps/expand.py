@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.maps.box import Box, Filling, Limits
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.merging.statistics import length_at_centre
 from ewaldite.diffuse.observations import grid_coords, grid_of, index_of
 from ewaldite.model.grid import Grid
@@ -113,7 +114,7 @@ def expand(
     filling = Filling(box)
     for number in range(len(operations)):
         filling.put(asu.images(index, number), values, variances)
-    return filling.finish(merged.unit, merged.name or "intensity")
+    return filling.finish(merged)
 
 
 def to_table(array: sc.DataArray, group: SpaceGroup, *, friedel: bool = True) -> sc.DataArray:
@@ -160,5 +161,6 @@ def to_table(array: sc.DataArray, group: SpaceGroup, *, friedel: bool = True) ->
         variances=array.variances[place],
         unit=array.unit,
     )
-    coords = grid_coords(asu.grid, index) | {"space_group": sc.scalar(group.name)}
+    coords = grid_coords(asu.grid, index) | inherited(array)
+    coords["space_group"] = sc.scalar(group.name)
     return sc.DataArray(data, coords=coords, name=array.name)

@@ -13,6 +13,7 @@ from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.isotropic import WIDTH, IsotropicCurve, isotropic_curve, split
 from ewaldite.diffuse.maps.bragg_map import bragg_density, total_density
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.maps.expand import to_table
 from ewaldite.diffuse.merging.statistics import length_at_centre
 from ewaldite.diffuse.observations import grid_of, index_of
@@ -247,10 +248,9 @@ def curve_array(curve: IsotropicCurve, unit: sc.Unit | None) -> sc.DataArray:
 def _like(
     table: sc.DataArray, values: FloatArray, variances: FloatArray, name: str
 ) -> sc.DataArray:
-    known = [*_KEPT, "space_group"]
     return sc.DataArray(
         sc.array(dims=["voxel"], values=values, variances=variances, unit=table.unit),
-        coords={x: table.coords[x] for x in known if x in table.coords},
+        coords={x: table.coords[x] for x in _KEPT if x in table.coords} | inherited(table),
         masks={key: mask.copy() for key, mask in table.masks.items()},
         name=name,
     )

@@ -11,6 +11,7 @@ from scipy import fft, ndimage
 
 from ewaldite.crystal.cell import volume
 from ewaldite.crystal.map_axes import REAL, RECIPROCAL, MapAxes
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.maps.pdf_options import PdfOptions, Window
 from ewaldite.errors import UserError
 
@@ -133,6 +134,10 @@ def delta_pdf(
         name: sc.array(dims=[name], values=x[some] * a, unit="angstrom")
         for name, x, some, a in zip(REAL, u, keep, lengths, strict=True)
     }
+    coords |= inherited(variational)
+    if "intensity_unit" in coords:
+        text = f"{coords['intensity_unit'].value} per Å³"
+        coords["intensity_unit"] = sc.scalar(text)
     coords["sigma"] = sc.scalar(float(sigma), unit=unit)
     coords["coverage"] = sc.scalar(prepared.coverage)
     return sc.DataArray(

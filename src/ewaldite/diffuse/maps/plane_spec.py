@@ -30,7 +30,7 @@ class PlaneSpec:
     name:
         For a title.
     labels:
-        Names of the two directions, as in ``"h"`` or ``"h, h, 0"``.
+        Names of the two directions, as in ``"h"`` or ``"(h, h, 0)"``.
     """
 
     u: FloatArray
@@ -56,7 +56,9 @@ class PlaneSpec:
                 "they span no plane" if flat else "they are no triples of numbers",
                 "Give two vectors that are not parallel, as in [1, 1, 0] and [0, 0, 1].",
             )
-        labels = (_direction(three[0], "p"), _direction(three[1], "q"))
+        first = "hkl"[int(np.flatnonzero(three[0])[0])]
+        free = ["hkl"[i] for i in np.flatnonzero(three[1]) if "hkl"[i] != first]
+        labels = (_direction(three[0], first), _direction(three[1], free[0] if free else "q"))
         return cls(three[0], three[1], three[2], _plane_name(three), labels)
 
     @classmethod
@@ -106,7 +108,7 @@ def number_text(value: float) -> str:
 
 
 def _direction(vector: FloatArray, symbol: str) -> str:
-    """``h`` along an axis, else the multiples of a common symbol, as in ``p, −p, 0``."""
+    """``h`` along an axis, else the multiples of a symbol, as in ``(h, −h, 0)``."""
     only = np.flatnonzero(vector)
     if only.size == 1 and vector[only[0]] == 1:
         return "hkl"[only[0]]
@@ -115,7 +117,7 @@ def _direction(vector: FloatArray, symbol: str) -> str:
         factor = number_text(abs(x)) if abs(x) not in (0.0, 1.0) else ""
         sign = "−" if x < 0 else ""
         terms.append("0" if x == 0 else f"{sign}{factor}{symbol}")
-    return ", ".join(terms)
+    return "(" + ", ".join(terms) + ")"
 
 
 def _plane_name(vectors: list[FloatArray]) -> str:

@@ -9,6 +9,7 @@ import scipp as sc
 from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.crystal.map_axes import MapAxes, flat_map
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.maps.plane_spec import PlaneSpec
 from ewaldite.errors import UserError
 
@@ -78,7 +79,8 @@ def plane_section(
         coords={
             "p": sc.array(dims=["p"], values=p, unit="one"),
             "q": sc.array(dims=["q"], values=q, unit="one"),
-        },
+        }
+        | inherited(array),
         masks={"absent": sc.array(dims=dims, values=np.isnan(mean))},
         name=array.name,
     )
@@ -143,6 +145,7 @@ def line_section(
         for i, name in enumerate(axes.dims)
     }
     coords["distance"] = sc.array(dims=["point"], values=t * length, unit=axes.unit)
+    coords |= inherited(array)
     coords["length"] = sc.array(dims=["point"], values=axes.length(on_line), unit=axes.unit)
     return sc.DataArray(
         sc.array(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ewaldite.crystal.cell import cell_from_axes, orthogonalization
 from ewaldite.crystal.map_axes import RECIPROCAL, MapAxes, flat_map
 from ewaldite.diffuse.maps.box import Box, Filling
+from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.observations import grid_of
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
@@ -123,7 +124,7 @@ def supercell_map(array: sc.DataArray, supercell: ArrayLike) -> sc.DataArray:
         flat = np.ravel_multi_index(tuple(index[inside].T), array.shape)
         known = ~np.isnan(values[flat])
         filling.put(node[inside][known], values[flat][known], spread[flat][known])
-    return filling.finish(array.unit, array.name)
+    return filling.finish(array).drop_coords([x for x in ("space_group",) if x in array.coords])
 
 
 def _ranges(low: IntArray, high: IntArray) -> list[IntArray]:
@@ -224,7 +225,8 @@ def resample(array: sc.DataArray, centres: Mapping[str, ArrayLike]) -> sc.DataAr
         coords={
             x: sc.array(dims=[x], values=w, unit="one")
             for x, w in zip(RECIPROCAL, wanted, strict=True)
-        },
+        }
+        | inherited(array),
         masks={"absent": sc.array(dims=dims, values=np.isnan(out))},
         name=array.name,
     )

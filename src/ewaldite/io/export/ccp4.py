@@ -13,7 +13,7 @@ from ewaldite.crystal.cell import cell_from_axes
 from ewaldite.crystal.map_axes import RECIPROCAL, MapAxes
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike, atomic_path
-from ewaldite.io.nexus.layout import unit_text
+from ewaldite.io.nexus.layout import intensity_unit
 
 #: Å of the file for 1/Å of reciprocal space.
 SCALE = 100.0
@@ -149,11 +149,17 @@ def _header(
 def _labels(array: sc.DataArray, axes: MapAxes, label: str) -> list[str]:
     space = "1/angstrom drawn as 100 angstrom" if axes.dims == RECIPROCAL else "real space"
     lines = [
-        f"{array.name or 'intensity'} ({unit_text(array.unit or sc.units.one)})",
+        f"{array.name or 'intensity'} ({intensity_unit(array)})",
         f"axes {' '.join(axes.dims)}, {space}",
     ]
     return [*lines, label] if label else lines
 
 
 def _line(text: str) -> bytes:
-    return text.encode("ascii", "replace")[:80].ljust(80)
+    return (
+        text.replace("²", "^2")
+        .replace("Å", "angstrom")
+        .replace("³", "^3")
+        .encode("ascii", "replace")[:80]
+        .ljust(80)
+    )

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike, atomic_path
 from ewaldite.io.export.rows import Table, blocks_of, shown
-from ewaldite.io.nexus.layout import TABLE_DIM, unit_text
+from ewaldite.io.nexus.layout import TABLE_DIM, intensity_unit, unit_text
 
 # Rows that are turned to text at a time
 _ROWS = 50_000
@@ -92,14 +92,18 @@ def _scalars(block: sc.DataArray) -> list[str]:
 
 
 def _titles(block: sc.DataArray, names: Sequence[str]) -> list[str]:
-    signal = _titled(block.name or "intensity", block.unit)
-    spread = [] if block.variances is None else [_titled("sigma", block.unit)]
-    rest = [_titled(x, block.coords[x].unit) for x in names[3:]]
+    unit = intensity_unit(block)
+    signal = _titled(block.name or "intensity", unit)
+    spread = [] if block.variances is None else [_titled("sigma", unit)]
+    units = [block.coords[x].unit for x in names[3:]]
+    rest = [
+        _titled(x, "" if unit is None else unit_text(unit))
+        for x, unit in zip(names[3:], units, strict=True)
+    ]
     return [*names[:3], signal, *spread, *rest]
 
 
-def _titled(name: str, unit: sc.Unit | None) -> str:
-    text = "" if unit is None else unit_text(unit)
+def _titled(name: str, text: str) -> str:
     return (f"{name} [{text}]" if text else name).replace(",", ";")
 
 

@@ -15,7 +15,7 @@ from ewaldite.crystal.symmorphic import point_group_name, symmorphic, triplets
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike, atomic_path
 from ewaldite.io.export.rows import Table, blocks_of, grid_of_block, shown
-from ewaldite.io.nexus.layout import unit_text
+from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.model.grid import Grid
 
 FloatArray = NDArray[np.float64]
@@ -81,7 +81,7 @@ def write_mtz(
     constants = np.asarray(cell, dtype=np.float64).copy()
     reciprocal = np.asarray(np.linalg.inv(orthogonalization(constants)))
     header: _Header | None = None
-    unit: sc.Unit | None = None
+    unit = ""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         file.write(bytes(4 * (_DATA_START - 1)))
         for block in blocks_of(table, asked):
@@ -91,7 +91,7 @@ def write_mtz(
             if header is None:
                 constants[:3] *= index_factors(grid)
                 header = _Header(constants, plain, [x for x in _MORE if x in block.coords])
-                unit = block.unit
+                unit = intensity_unit(block)
             asu = AsuMap(grid, plain) if friedel else None
             header.add(file, _rows(block, grid, asu, header.more), reciprocal, grid)
         if header is None or header.rows == 0:
@@ -99,7 +99,7 @@ def write_mtz(
             raise UserError(
                 asked, "no row has an intensity", "Look at the masks and limits of the table."
             )
-        about = f"{title or 'ewaldite'}: I in {unit_text(unit or sc.units.one)}"
+        about = f"{title or 'ewaldite'}: I in {unit}"
         file.write(header.text(about))
         file.seek(0)
         word = _DATA_START + header.rows * header.columns
@@ -184,4 +184,8 @@ class _Header:
                 f"DWAVEL  {number:7d} {0.0:10.5f}",
             ]
         lines += ["END", "MTZENDOFHEADERS"]
-        return "".join(f"{line:<80s}" for line in lines).encode("ascii", "replace")
+        return (
+            "".join(f"{line:<80s}" for line in lines)
+            .replace("²", "^2")
+            .encode("ascii", "replace")
+        )

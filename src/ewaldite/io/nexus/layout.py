@@ -25,6 +25,7 @@ _CHUNK_EDGE = 32
 _SPELLINGS = (
     "counts/mrad^2/s",
     "mrad^2*s/counts",
+    "counts/mrad^2/s/angstrom^3",
     "mrad^2*s",
     "mrad^2",
     "1/angstrom",
@@ -47,6 +48,16 @@ def unit_text(unit: sc.Unit) -> str:
         if sc.Unit(spelling) == unit:
             return spelling
     return str(unit)
+
+
+def intensity_unit(array: sc.DataArray) -> str:
+    """Unit of an intensity as text: what its ``intensity_unit`` says, else its unit.
+
+    scipp has no electrons: on the absolute scale the unit is one, and the coordinate names it.
+    """
+    if "intensity_unit" in array.coords:
+        return str(array.coords["intensity_unit"].value)
+    return "" if array.unit is None else unit_text(array.unit)
 
 
 def clean_name(parent: h5py.Group, name: str) -> str:
