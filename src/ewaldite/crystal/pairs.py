@@ -107,7 +107,7 @@ def pairs_of_positions(
         two atoms.
     conformers:
         Number of the conformer, 0 for atoms common to all; dims (atom), int64; a pair of two
-        different ones is none. None is all common.
+        different ones is none, and bonds join none. None is all common.
 
     Returns
     -------
@@ -125,8 +125,6 @@ def pairs_of_positions(
         seen, front = {start}, {start}
         for steps in range(1, depth + 1):
             front = {b for a in front for b in near[a]} - seen
-            if conformers is not None and conformers[start]:
-                front = {b for b in front if conformers[b] in (0, conformers[start])}
             seen |= front
             rows += [(start, other, steps) for other in front if other > start]
     if not rows:

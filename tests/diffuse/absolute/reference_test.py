@@ -90,6 +90,19 @@ def test_error_of_the_factor_is_honest() -> None:
     assert 0.3 < np.sqrt(np.mean(np.square(found))) < 1.6
 
 
+def test_disagreement_beyond_the_errors_does_not_bend_the_factor() -> None:
+    # both scatter by 12 % and claim 1 %
+    hkl, s, value = truth()
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        mine, other = (value * (1 + 0.12 * rng.normal(size=len(s))) for _ in range(2))
+        table = table_of(hkl, K * mine, (0.01 * K * value) ** 2)
+        _, fit = with_reference(table, hkl, other, 0.01 * value, CELL, GROUP)
+        found.append(np.log(fit.factor / K))
+    assert abs(np.mean(found)) < 0.012
+
+
 def test_all_can_be_replaced() -> None:
     keep = np.arange(len(truth()[0])) % 3 != 0
     table, fit = with_reference(ours(keep), *theirs(), CELL, GROUP, use="all")

@@ -43,6 +43,16 @@ def test_weights_count_all_of_reciprocal_space_but_the_origin(name: str) -> None
     assert not np.any(np.all(rows.index == 0, axis=1))
 
 
+@pytest.mark.parametrize("name", ["P 1", "P 3", "P 61 2 2"])
+def test_mates_that_were_kept_apart_share_the_weight_of_their_voxel(name: str) -> None:
+    rows, everything = unit_rows(name)
+    index = np.concatenate([rows.index, -rows.index[::2]])
+    table = table_of(index, np.ones(len(index)), np.ones(len(index)))
+    apart = diffuse_rows(table, CELL, space_group(name))
+    assert apart.weight.sum() == pytest.approx(everything - 1)
+    assert len(apart.weight) == len(index)
+
+
 @given(st.integers(0, 10**6))
 @settings(max_examples=20, deadline=None)
 def test_lengths_are_those_of_gemmi(seed: int) -> None:
