@@ -1,0 +1,202 @@
+"""Events of a detector or monitor, slab by slab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ewaldite.errors import UserError
+from ewaldite.io.bifrost.access import conversion, instants, need, nexus_class, where
+from ewaldite.model.experiment import FloatArray, IntArray
+
+#: Events of a slab: some MB, so that reading is fast and memory small.
+SLAB = 1_000_000
+
+
+@dataclass(frozen=True)
+class EventSlab:
+    """Consecutive events.
+
+    Attributes
+    ----------
+    start:
+        Number of the first one in its source.
+    number:
+        Detector number; dims (event), any integer type; empty for a monitor.
+    offset:
+        Time from the beginning of the pulse's frame; dims (event), in units of ``scale``.
+    scale:
+        s.
+    first_pulse:
+        Row of the pulse of the first event.
+    index:
+        Number (from ``start``) of the first event of each pulse from ``first_pulse`` on, and
+        where the last one ends; dims (pulse + 1), int64.
+    """
+
+    start: int
+    number: NDArray[Any]
+    offset: NDArray[Any]
+    scale: float
+    first_pulse: int
+    index: IntArray
+
+    def __len__(self) -> int:
+        return int(self.offset.size)
+
+    def pulse_of_event(self) -> IntArray:
+        """Row of the pulse of each event; dims (event), int64."""
+        found = np.searchsorted(self.index, np.arange(len(self)), side="right") - 1
+        return np.asarray(self.first_pulse + found, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """Events of one NXevent_data, that are read when they are wanted.
+
+    Attributes
+    ----------
+    name:
+        Of the group of the detector.
+    size:
+        Number of events.
+    pulse_time:
+        Beginning of each frame from the reference; dims (pulse), s, float64.
+    index:
+        Number of the first event of each pulse; dims (pulse), int64.
+    number, offset:
+        Datasets; ``number`` is None where there is none.
+    scale:
+        Unit of ``offset``, s.
+    """
+
+    name: str
+    size: int
+    pulse_time: FloatArray
+    index: IntArray
+    number: Any
+    offset: Any
+    scale: float
+
+    @classmethod
+    def of(cls, group: h5py.Group, reference: int) -> EventSource:
+        """Look at an NXevent_data.
+
+        Taken from it: ``event_id`` (not for monitors), ``event_time_offset``,
+        ``event_time_zero``, ``event_index``. A file that is still growing may have unequal
+        lengths: what all of them have is taken.
+
+        Parameters
+        ----------
+        group:
+            The NXevent_data.
+        reference:
+            Zero of times, ns since 1970.
+
+        Raises
+        ------
+        UserError
+            If a dataset is missing, has a wrong unit, or the index does not ascend.
+        """
+        offset = need(group, "event_time_offset")
+        number = group.get("event_id")
+        size = len(offset) if number is None else min(len(offset), len(number))
+        time = np.atleast_1d(instants(need(group, "event_time_zero")))
+        index = np.atleast_1d(np.asarray(need(group, "event_index")[()])).astype(np.int64)
+        if size and (not index.size or index[0] > 0 or np.any(np.diff(index) < 0)):
+            raise UserError(
+                f"read the events {where(group)}",
+                "event_index does not ascend from 0",
+                "The file is damaged; copy it again from where it is whole.",
+            )
+        pulses = min(time.size, index.size)
+        if pulses < index.size and size > index[pulses]:
+            size = int(index[pulses])
+        return cls(
+            name=group.parent.name.rsplit("/", 1)[1],
+            size=size if pulses else 0,
+            pulse_time=np.asarray((time[:pulses] - reference) * 1e-9, dtype=np.float64),
+            index=np.minimum(index[:pulses], size),
+            number=number,
+            offset=offset,
+            scale=conversion(offset, "s"),
+        )
+
+    def slabs(self, rows: int = SLAB) -> Iterator[EventSlab]:
+        """Events in order.
+
+        Parameters
+        ----------
+        rows:
+            Most events of a slab.
+
+        Yields
+        ------
+        :
+            Slabs; none for a source without events.
+        """
+        bounds = np.append(self.index, self.size)
+        for start in range(0, self.size, rows):
+            stop = min(start + rows, self.size)
+            # Of pulses without events before the first event the last one holds it
+            first = int(np.searchsorted(bounds[:-1], start, side="right")) - 1
+            last = int(np.searchsorted(bounds[:-1], stop, side="left"))
+            index = np.clip(bounds[first : last + 1] - start, 0, stop - start)
+            empty = np.zeros(0, dtype=np.int32)
+            yield EventSlab(
+                start=start,
+                number=empty if self.number is None else read_rows(self.number, start, stop),
+                offset=read_rows(self.offset, start, stop),
+                scale=self.scale,
+                first_pulse=first,
+                index=index.astype(np.int64),
+            )
+
+
+def event_group(group: h5py.Group) -> h5py.Group | None:
+    """Find where the events of a detector or monitor are.
+
+    Returns
+    -------
+    :
+        The first NXevent_data in it, or the group itself if it has the events; None if neither.
+    """
+    found = [node for node in group.values() if nexus_class(node) == "NXevent_data"]
+    full = [node for node in found if "event_time_offset" in node]
+    if full:
+        return full[0]
+    return group if "event_time_offset" in group else None
+
+
+def read_rows(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+    """Read rows of a dataset; those of a plain one straight from the file.
+
+    HDF5 copies a contiguous dataset twice; reading the bytes at its address does not.
+
+    Parameters
+    ----------
+    dataset:
+        dims (event).
+    start, stop:
+        First row, and the one after the last.
+
+    Returns
+    -------
+    :
+        dims (event), dtype as stored.
+    """
+    address: int | None = dataset.id.get_offset() if dataset.chunks is None else None
+    plain = dataset.file.driver == "sec2" and dataset.dtype.isnative and not dataset.external
+    if address is None or not plain:
+        return np.asarray(dataset[start:stop])
+    rows = np.empty(stop - start, dtype=dataset.dtype)
+    with open(dataset.file.filename, "rb", buffering=0) as file:
+        place = address + start * rows.itemsize
+        got = os.preadv(file.fileno(), [rows.data], place)
+    return rows if got == rows.nbytes else np.asarray(dataset[start:stop])
