@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from ewaldite.cli.diffuse import diffuse
+from ewaldite.cli.spectroscopy import spectroscopy
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
 
@@ -24,6 +25,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(diffuse)
+app.command(spectroscopy)
 
 
 @app.command

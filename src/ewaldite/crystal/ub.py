@@ -21,6 +21,7 @@ from ewaldite.model.experiment import FloatArray
 
 #: Vectors at a smaller angle (rad) are collinear: they say nothing of the plane.
 _COLLINEAR = 1e-6
+_ROUNDING = 1e-14
 
 
 def busing_levy(cell: ArrayLike) -> FloatArray:
@@ -136,7 +137,10 @@ def hkl_matrix(u: ArrayLike, b: ArrayLike) -> FloatArray:
     if given.shape == (3, 3) and np.all(np.isfinite(given)):
         turn = nearest_rotation(given)
         if np.abs(turn - given).max() < 1e-3:
-            return np.asarray(np.linalg.inv(turn @ np.asarray(b)) / (2.0 * np.pi))
+            matrix = np.linalg.inv(turn @ np.asarray(b)) / (2.0 * np.pi)
+            # A zero of rounding would scatter points of a lattice plane about it
+            matrix[np.abs(matrix) < _ROUNDING * np.abs(matrix).max()] = 0.0
+            return np.asarray(matrix)
     raise UserError(
         "orient the crystal",
         f"U = {given.tolist()} is no rotation",

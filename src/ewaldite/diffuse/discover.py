@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.config_template import comment_lines, other_sections, sweep_lines
+from ewaldite.diffuse.config_template import other_sections, sweep_lines
 from ewaldite.diffuse.folder_scan import FoundSeries, files_below, image_series
 from ewaldite.diffuse.geometry_scan import FoundGeometry, geometries
 from ewaldite.diffuse.options import DiffuseOptions
@@ -17,6 +17,7 @@ from ewaldite.diffuse.pairing import FoundSweep, pair
 from ewaldite.diffuse.sweep_input import SweepInput, open_sweep
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import write_text
+from ewaldite.run.template import comment_lines
 
 CONFIG_NAME = "ewaldite.toml"
 

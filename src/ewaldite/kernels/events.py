@@ -216,7 +216,7 @@ def convert_events(
                 c3, s3 = _turn(d3, a3, j3)
                 c4, s4 = _turn(d4, a4, j4)
                 x = -(c4 * pixel[r, 1] + s4 * pixel[r, 3])
-                y = -pixel[r, 2]
+                y = 0.0 - pixel[r, 2]  # never a negative zero
                 z = k_i - (c4 * pixel[r, 3] - s4 * pixel[r, 1])
                 u, w = c3 * x - s3 * z, s3 * x + c3 * z
                 out[5, i] = constants[1] * k_i * k_i - pixel[r, 4]

@@ -22,7 +22,7 @@ from ewaldite.errors import UserError
 from ewaldite.geometry.analyser import UP, analyser_frame
 from ewaldite.geometry.rotation import rotation_matrix
 from ewaldite.geometry.triplet import Triplet
-from ewaldite.model.experiment import FloatArray
+from ewaldite.model.experiment import FloatArray, IntArray
 
 #: Channels of a module.
 WIDTH = 3
@@ -92,22 +92,55 @@ class Calibration:
         """
         self._check(triplets)
         middles = {(t.arc, t.channel): t for t in triplets}
-        moved = []
-        for triplet in triplets:
-            position = along_tubes(triplet, self._of(triplet))
-            module = self.modules.get((triplet.arc, triplet.channel // WIDTH))
-            if module is not None:
-                middle = triplet.channel // WIDTH * WIDTH + 1
-                if (triplet.arc, middle) not in middles:
-                    name = f"channel_{middle + 1}_{triplet.arc + 1}_triplet"
-                    raise UserError(
-                        f"move module {middle // WIDTH + 1} of arc {triplet.arc + 1}",
-                        f"its middle triplet, {name}, is not in the file",
-                        "Give the file of the whole module, or leave its calibration out.",
-                    )
-                position = with_module(position, middles[triplet.arc, middle], module)
-            moved.append(replace(triplet, position=position))
-        return tuple(moved)
+        return tuple(
+            replace(t, position=self._in_module(t, along_tubes(t, self._of(t)), middles))
+            for t in triplets
+        )
+
+    def points(
+        self, triplets: Sequence[Triplet], number: int, tube: IntArray, along: FloatArray
+    ) -> FloatArray:
+        """Where positions that tubes measured are.
+
+        Parameters
+        ----------
+        triplets:
+            Nominal.
+        number:
+            Which of them.
+        tube:
+            dims (event), int64.
+        along:
+            Measured from the middle of the tube towards larger A4; dims (event), m.
+
+        Returns
+        -------
+        :
+            From the sample; dims (event, xyz), m.
+        """
+        triplet, tubes = triplets[number], self._of(triplets[number])
+        gain = np.array([one.gain for one in tubes])[tube]
+        offset = np.array([one.offset for one in tubes])[tube]
+        middle = triplet.position.mean(axis=1)[tube]
+        direction = analyser_frame(triplet.analyser)[:, 1]
+        place = middle + (gain * along + offset)[:, None] * direction
+        return self._in_module(triplet, place, {(t.arc, t.channel): t for t in triplets})
+
+    def _in_module(
+        self, triplet: Triplet, position: FloatArray, known: Mapping[Module, Triplet]
+    ) -> FloatArray:
+        module = self.modules.get((triplet.arc, triplet.channel // WIDTH))
+        if module is None:
+            return position
+        middle = triplet.channel // WIDTH * WIDTH + 1
+        if (triplet.arc, middle) not in known:
+            name = f"channel_{middle + 1}_{triplet.arc + 1}_triplet"
+            raise UserError(
+                f"move module {middle // WIDTH + 1} of arc {triplet.arc + 1}",
+                f"its middle triplet, {name}, is not in the file",
+                "Give the file of the whole module, or leave its calibration out.",
+            )
+        return with_module(position, known[triplet.arc, middle], module)
 
     def _of(self, triplet: Triplet) -> list[TubeCalibration]:
         tubes = range(len(triplet.position))

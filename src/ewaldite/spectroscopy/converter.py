@@ -14,6 +14,7 @@ from ewaldite.io.bifrost.events import EventSlab
 from ewaldite.kernels.events import FULL, LEAN, convert_events
 from ewaldite.model.experiment import FloatArray
 from ewaldite.model.time_log import TimeLog
+from ewaldite.spectroscopy.converted import Converted
 from ewaldite.spectroscopy.event_mask import MaskBits
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.pixel_mask import PixelRules
@@ -49,78 +50,6 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Converted:
-    """Converted events.
-
-    Attributes
-    ----------
-    columns:
-        As :func:`~ewaldite.kernels.events.convert_events` describes them; dims (column, event).
-    row:
-        Row of the pixel in the instrument, -1 for none; dims (event), int32.
-    flags:
-        Masks by bit; dims (event), uint32.
-    """
-
-    columns: FloatArray
-    row: NDArray[np.int32]
-    flags: NDArray[np.uint32]
-
-    def __len__(self) -> int:
-        return int(self.row.size)
-
-    @property
-    def time_at_sample(self) -> FloatArray:
-        """After the source pulse, unwrapped; dims (event), s."""
-        return np.asarray(self.columns[0])
-
-    @property
-    def k_i(self) -> FloatArray:
-        """Incident wavenumber; dims (event), 1/Å."""
-        return np.asarray(self.columns[1])
-
-    @property
-    def time(self) -> FloatArray:
-        """When it was scattered, from the start of the run; dims (event), s."""
-        return np.asarray(self.columns[2])
-
-    @property
-    def a3(self) -> FloatArray:
-        """Angle of the sample then, offset included; dims (event), degrees."""
-        return np.asarray(np.rad2deg(self.columns[3]))
-
-    @property
-    def a4(self) -> FloatArray:
-        """Angle of the tank then; dims (event), degrees."""
-        return np.asarray(np.rad2deg(self.columns[4]))
-
-    @property
-    def energy_transfer(self) -> FloatArray:
-        """E_i - E_f; dims (event), meV."""
-        return np.asarray(self.columns[5])
-
-    @property
-    def A4(self) -> FloatArray:
-        """Scattering angle; dims (event), degrees."""
-        return np.asarray(np.rad2deg(self.columns[6]))
-
-    @property
-    def q_lab(self) -> FloatArray:
-        """Momentum transfer in the laboratory; dims (xyz, event), 1/Å."""
-        return np.asarray(self.columns[7:10])
-
-    @property
-    def q_table(self) -> FloatArray:
-        """Momentum transfer on the sample table; dims (xyz, event), 1/Å."""
-        return np.asarray(self.columns[10:13])
-
-    @property
-    def hkl(self) -> FloatArray:
-        """Dims (hkl, event), r.l.u.; not a number without a crystal."""
-        return np.asarray(self.columns[13:16])
-
-
-@dataclass(frozen=True)
 class Converter:
     """All that turns raw events into energy and momentum transfer.
 
@@ -137,6 +66,8 @@ class Converter:
     source_frames:
         Whether ``event_time_zero`` is the source pulse, instead of the last pulse before
         detection.
+    row_flags:
+        Masks of the rows where these are no pixels of the instrument; dims (row), uint32.
     """
 
     instrument: Instrument
@@ -147,6 +78,7 @@ class Converter:
     windows: tuple[Window, ...] = ()
     rejection: Rejection = field(default_factory=Rejection)
     source_frames: bool = False
+    row_flags: NDArray[np.uint32] | None = None
 
     def __post_init__(self) -> None:
         if self.sample is None and self.rejection.needs_hkl:
@@ -179,6 +111,8 @@ class Converter:
     @cached_property
     def pixel_flags(self) -> NDArray[np.uint32]:
         """Masks of the pixels; dims (row), uint32."""
+        if self.row_flags is not None:
+            return self.row_flags
         return self.pixels.flags(self.instrument, self.bits)
 
     @cached_property

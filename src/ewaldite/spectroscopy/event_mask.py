@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,8 +52,6 @@ class MaskCounts:
 
     Attributes
     ----------
-    bits:
-        The masks.
     total:
         All events.
     rejected:
@@ -62,21 +60,28 @@ class MaskCounts:
         By name; an event with several is counted in each.
     """
 
-    bits: MaskBits
     total: int = 0
     rejected: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, flags: NDArray[np.uint32]) -> None:
-        """Count events."""
-        self.total += flags.size
-        masked = flags[flags != 0]
-        self.rejected += masked.size
-        for name in self.bits.names:
-            found = int(np.count_nonzero(masked & self.bits.bit(name)))
-            self.counts[name] = self.counts.get(name, 0) + found
+    def add(self, masks: Mapping[str, NDArray[np.bool_]], size: int) -> None:
+        """Count events.
 
-    def lines(self) -> Iterable[str]:
+        Parameters
+        ----------
+        masks:
+            By name; dims (event).
+        size:
+            Number of events.
+        """
+        self.total += size
+        any_of = np.zeros(size, dtype=bool)
+        for name, mask in masks.items():
+            self.counts[name] = self.counts.get(name, 0) + int(np.count_nonzero(mask))
+            any_of |= mask
+        self.rejected += int(np.count_nonzero(any_of))
+
+    def lines(self) -> Iterator[str]:
         """Say it."""
         kept = self.total - self.rejected
         yield f"{self.total:,} events, {kept:,} without a mask"

@@ -169,10 +169,25 @@ def test_blocks_of_other_columns_are_refused(change: str, tmp_path: Path) -> Non
             writer.append(other)
 
 
+def test_a_table_of_events_is_a_table(tmp_path: Path) -> None:
+    events = WHOLE.rename_dims(voxel="event")
+    save(tmp_path / "whole.nxs", events)
+    with TableWriter(tmp_path / "x.nxs") as writer:
+        writer.append(events["event", :7])
+        writer.append(events["event", 7:])
+    for name in ("whole.nxs", "x.nxs"):
+        assert read_info(tmp_path / name).kind == "table"
+        assert sc.identical(load(tmp_path / name), events)
+        part = load(tmp_path / name, rows=(3, 9))
+        assert sc.identical(part, events["event", 3:9])
+
+
 def test_a_block_is_a_table(tmp_path: Path) -> None:
     with TableWriter(tmp_path / "x.nxs") as writer:
         writer.append(WHOLE)
         with pytest.raises(ValueError, match="one dim 'voxel'"):
+            writer.append(WHOLE.rename_dims(voxel="pixel"))
+        with pytest.raises(ValueError, match="not those of the first"):
             writer.append(WHOLE.rename_dims(voxel="event"))
     with pytest.raises(ValueError, match="with statement"):
         TableWriter(tmp_path / "y.nxs").append(WHOLE)

@@ -10,7 +10,7 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.errors import UserError
-from ewaldite.io.nexus.layout import TABLE_DIM, clean_name, new_dataset, text, unit_text
+from ewaldite.io.nexus.layout import TABLE_DIMS, clean_name, new_dataset, text, unit_text
 
 _NUMBERS = {"float64", "float32", "int64", "int32", "bool"}
 _KNOWN = _NUMBERS | {"string", "datetime64", "vector3"}
@@ -82,7 +82,7 @@ def read_variable(dataset: h5py.Dataset, rows: slice = slice(None)) -> sc.Variab
     dataset:
         What was written.
     rows:
-        Rows wanted of a variable whose first dim is ``voxel``; others are read whole.
+        Rows wanted of a variable whose first dim is that of a table; others are read whole.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_variable(dataset: h5py.Dataset, rows: slice = slice(None)) -> sc.Variab
     """
     dims = [str(dim) for dim in json.loads(text(dataset.attrs["dims"]))]
     dtype = text(dataset.attrs["dtype"])
-    selection: Any = rows if dims[:1] == [TABLE_DIM] else ()
+    selection: Any = rows if dims and dims[0] in TABLE_DIMS else ()
     unit = _read_unit(dataset)
     if dtype == "string":
         strings = dataset.asstr()[selection]

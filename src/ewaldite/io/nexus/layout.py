@@ -13,7 +13,10 @@ FORMAT = 1
 """Version of the layout, in the root attribute ``ewaldite_format``."""
 
 TABLE_DIM = "voxel"
-"""The dimension of a table."""
+"""The dimension of a table of voxels, reflections and the like."""
+
+TABLE_DIMS = (TABLE_DIM, "event")
+"""Dimensions of tables: of voxels, reflections and the like, and of events."""
 
 UNIT_COORD = "intensity_unit"
 """Coordinate that says in words what a signal without a unit of scipp's counts."""

@@ -15,7 +15,7 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike
-from ewaldite.io.nexus.layout import FORMAT, TABLE_DIM, text
+from ewaldite.io.nexus.layout import FORMAT, text
 from ewaldite.io.nexus.sample import Sample, read_sample
 from ewaldite.io.nexus.tree import read_names, read_node
 from ewaldite.model.provenance import Provenance
@@ -116,7 +116,7 @@ def iterate(
                 f"it holds a {text(entry.attrs['kind'])}",
                 "Give the file of a table, as observations.nxs.",
             )
-        total = _sizes(node)[TABLE_DIM]
+        total = next(iter(_sizes(node).values()))
         for start in range(0, max(total, 1), rows):
             yield read_node(node, slice(start, start + rows), columns)
 

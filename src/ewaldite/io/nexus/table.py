@@ -12,11 +12,10 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike
-from ewaldite.io.nexus.layout import TABLE_DIM
 from ewaldite.io.nexus.sample import Sample
 from ewaldite.io.nexus.shells import ShellSums, add_array
 from ewaldite.io.nexus.sink import HDF5Output, create_hdf5
-from ewaldite.io.nexus.tree import datasets, extend_array, write_node
+from ewaldite.io.nexus.tree import datasets, extend_array, kind_of, write_node
 from ewaldite.io.nexus.write import begin_file, finish_file
 from ewaldite.model.provenance import Provenance
 
@@ -76,8 +75,8 @@ class TableWriter:
         Parameters
         ----------
         block:
-            dims (voxel), any length. The first one says which columns there are; what has no
-            dim ``voxel`` is taken from it alone.
+            dims (voxel) or (event), any length. The first one says which columns there are;
+            what has no such dim is taken from it alone.
 
         Raises
         ------
@@ -101,7 +100,7 @@ class TableWriter:
         else:
             extend_array(self._columns, block)
         self._s_unit = add_array(self._shells, block, self._sample.cell)
-        self.rows += block.sizes[TABLE_DIM]
+        self.rows += block.size
         self._output.check()
 
     def __exit__(
@@ -136,8 +135,8 @@ class TableWriter:
 
 def _schema(block: sc.DataArray) -> set[tuple[str, ...]]:
     """Role, name, dims, dtype, unit and spread of every column."""
-    if not isinstance(block, sc.DataArray) or block.dims != (TABLE_DIM,):
-        raise ValueError(f"a block of a table is a DataArray with the one dim {TABLE_DIM!r}")
+    if not isinstance(block, sc.DataArray) or kind_of(block) != "table":
+        raise ValueError("a block of a table is a DataArray with one dim 'voxel' or 'event'")
     parts = [("signal", block.name, block.data)]
     parts += [("coord", str(name), column) for name, column in block.coords.items()]
     parts += [("mask", str(name), column) for name, column in block.masks.items()]

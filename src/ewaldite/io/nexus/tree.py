@@ -12,7 +12,7 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.fields import extend_variable, read_variable, write_variable
-from ewaldite.io.nexus.layout import TABLE_DIM, UNIT_COORD, clean_name, new_group, text
+from ewaldite.io.nexus.layout import TABLE_DIMS, UNIT_COORD, clean_name, new_group, text
 
 Stored = sc.DataArray | sc.Variable | sc.DataGroup[Any]
 
@@ -20,10 +20,10 @@ _LABELS = {"h": "h (r.l.u.)", "k": "k (r.l.u.)", "l": "l (r.l.u.)"}
 
 
 def kind_of(obj: object) -> str:
-    """``"table"`` (dim voxel), ``"map"`` (dims h, k, l), ``"array"``, or ``"group"``."""
+    """``"table"`` (dim voxel or event), ``"map"`` (h, k, l), ``"array"``, or ``"group"``."""
     if isinstance(obj, sc.DataGroup):
         return "group"
-    if isinstance(obj, sc.DataArray) and obj.dims == (TABLE_DIM,):
+    if isinstance(obj, sc.DataArray) and obj.dims in [(dim,) for dim in TABLE_DIMS]:
         return "table"
     if isinstance(obj, sc.DataArray) and sorted(obj.dims) == ["h", "k", "l"]:
         return "map"
@@ -97,7 +97,7 @@ def extend_array(columns: Iterable[h5py.Dataset], block: sc.DataArray) -> None:
     parts = {"signal": {block.name: block.data}, "coord": block.coords, "mask": block.masks}
     for dataset in columns:
         role = text(dataset.attrs["role"])
-        if role in parts and TABLE_DIM in json.loads(text(dataset.attrs["dims"])):
+        if role in parts and json.loads(text(dataset.attrs["dims"])) == list(block.dims):
             extend_variable(dataset, parts[role][text(dataset.attrs["name"])])
 
 
@@ -120,7 +120,7 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
     group.attrs["signal"] = _leaf(signal)
     axes = ["."] * array.ndim
     for name, coord in array.coords.items():
-        growing = grows and TABLE_DIM in coord.dims
+        growing = grows and coord.dims == array.dims
         dataset = write_variable(group, name, coord, role="coord", grows=growing)
         dataset.attrs["aligned"] = array.coords[name].aligned
         if name in _LABELS:
@@ -133,7 +133,7 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
     if axes:
         group.attrs["axes"] = axes
     for name, mask in array.masks.items():
-        growing = grows and TABLE_DIM in mask.dims
+        growing = grows and mask.dims == array.dims
         write_variable(masks, name, mask, role="mask", grows=growing)
 
 

@@ -1,0 +1,49 @@
+"""Plain data as TOML that people read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def toml_text(options: Mapping[str, Any]) -> str:
+    """Write plain data as TOML; entries that are None are left out.
+
+    Parameters
+    ----------
+    options:
+        Text, numbers, booleans, lists, mappings, and lists of mappings (arrays of tables).
+    """
+    return "\n".join(_table(options, "")).strip() + "\n"
+
+
+def _table(table: Mapping[str, Any], prefix: str) -> list[str]:
+    lines, below = [], []
+    for key, value in table.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping):
+            below += ["", f"[{name}]", *_table(value, name)]
+        elif _is_tables(value):
+            for item in value:
+                below += ["", f"[[{name}]]", *_table(item, name)]
+        elif value is not None:
+            lines.append(f"{key} = {toml_value(value)}")
+    return lines + below
+
+
+def _is_tables(value: Any) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) for v in value)
+    )
+
+
+def toml_value(value: Any) -> str:
+    """Write a plain value: text, number, boolean, or a list of such."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    return json.dumps(str(value), ensure_ascii=False)
