@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ewaldite.diffuse.filter_options import FilterOptions
 from ewaldite.diffuse.maps.options import MapOptions
+from ewaldite.diffuse.maps.pdf_options import PdfOptions
 from ewaldite.diffuse.merging.options import MergeOptions
 from ewaldite.diffuse.scaling.options import ScaleOptions
 from ewaldite.diffuse.section import Section
@@ -172,6 +173,7 @@ class DiffuseOptions(Section):
     scale: ScaleOptions = ScaleOptions()
     merge: MergeOptions = MergeOptions()
     map: MapOptions = MapOptions()
+    pdf: PdfOptions = PdfOptions()
     run: RunOptions = RunOptions()
 
     @field_validator("sweep")

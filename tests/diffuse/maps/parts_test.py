@@ -123,6 +123,17 @@ def test_the_total_is_the_sum_where_both_are_known() -> None:
     assert grid_of(total) == GRID
 
 
+@pytest.mark.parametrize(("mode", "sharing"), [("node", 1), ("split", 8)])
+def test_the_relative_error_of_a_reflection_stays(mode: str, sharing: int) -> None:
+    grid = Grid((2, 2, 2), "split" if mode == "split" else "node")
+    bragg = reflections("P 1")["voxel", 40:41]
+    density = bragg_density(bragg, grid, space_group("P 1"))
+    assert len(density) == sharing
+    np.testing.assert_allclose(density.values, bragg.values[0] * 8 / sharing)
+    ratio = bragg.variances / bragg.values**2
+    np.testing.assert_allclose(density.variances / density.values**2, ratio[0])
+
+
 def test_masked_reflections_are_left_out() -> None:
     bragg = reflections("P 1")
     bragg.masks["partial"] = sc.array(dims=["voxel"], values=np.arange(len(bragg)) % 3 == 0)

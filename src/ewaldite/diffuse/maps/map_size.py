@@ -29,7 +29,9 @@ def check_map_size(context: Context, held: int = 0) -> None:
     """
     options = context.options
     d_min = max(context.d_min, _FINEST)
-    needed = map_bytes(options.map.grid, context.group, context.metric, d_min)
+    needed = map_bytes(
+        options.map.grid, context.group, context.metric, d_min, options.map.limits
+    )
     budget = memory_budget(options.run.memory)
     if needed + held > budget.bytes:
         raise UserError(

@@ -85,7 +85,7 @@ def delta_pdf(
     cell:
         a, b, c, α, β, γ; dims (constant), Å and degrees.
     d_min:
-        Resolution of the map, Å, where the options name none.
+        Resolution of the map, Å; the options may name a lower one.
     options:
         Window, range, absent voxels, padding.
     friedel:
@@ -188,7 +188,7 @@ def _prepare(
     values = np.where(hidden, 0.0, ordered.values)
     if options.absent == "fill":
         _fill(values, hidden, options.fill_width)
-    s_max = 1.0 / (options.d_min or map_d_min)
+    s_max = 1.0 / max(options.d_min or 0.0, map_d_min)
     s_min = 0.0 if options.d_max is None else 1.0 / options.d_max
     noise = seen = possible = 0.0
     h, k, l = (axes.start[i] + axes.step[i] * np.arange(axes.count[i]) for i in range(3))

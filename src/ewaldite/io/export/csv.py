@@ -39,7 +39,8 @@ def write_csv(
     path:
         File to write; one of this name is replaced.
     table:
-        dims (voxel), with ``h``, ``k``, ``l``; or its blocks, for tables longer than memory.
+        dims (voxel), with ``h``, ``k``, ``l``, or ``u``, ``v``, ``w``; or its blocks, for
+        tables longer than memory.
     cell:
         a, b, c, α, β, γ; dims (constant), Å and degrees; for the head.
     columns:
@@ -63,7 +64,7 @@ def write_csv(
         head.append(f"space group {space_group}")
     names: list[str] = []
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        for number, block in enumerate(blocks_of(table, asked)):
+        for number, block in enumerate(blocks_of(table, asked, real=True)):
             if number == 0:
                 names = _columns(block, columns)
                 head += _scalars(block)
@@ -82,7 +83,8 @@ def write_csv(
 def _columns(block: sc.DataArray, wanted: Sequence[str] | None) -> list[str]:
     others = [str(x) for x, c in block.coords.items() if c.dims == (TABLE_DIM,)]
     chosen = others if wanted is None else list(wanted)
-    return ["h", "k", "l", *(x for x in chosen if x not in ("h", "k", "l"))]
+    axes = ["h", "k", "l"] if "h" in block.coords else ["u", "v", "w"]
+    return [*axes, *(x for x in chosen if x not in axes)]
 
 
 def _scalars(block: sc.DataArray) -> list[str]:
@@ -95,12 +97,12 @@ def _titles(block: sc.DataArray, names: Sequence[str]) -> list[str]:
     unit = intensity_unit(block)
     signal = _titled(block.name or "intensity", unit)
     spread = [] if block.variances is None else [_titled("sigma", unit)]
-    units = [block.coords[x].unit for x in names[3:]]
-    rest = [
-        _titled(x, "" if unit is None else unit_text(unit))
-        for x, unit in zip(names[3:], units, strict=True)
+    units = [block.coords[x].unit for x in names]
+    titles = [
+        _titled(x, "" if one is None else unit_text(one))
+        for x, one in zip(names, units, strict=True)
     ]
-    return [*names[:3], signal, *spread, *rest]
+    return [*titles[:3], signal, *spread, *titles[3:]]
 
 
 def _titled(name: str, text: str) -> str:

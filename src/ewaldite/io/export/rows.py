@@ -15,7 +15,7 @@ from ewaldite.model.grid import Grid
 Table = sc.DataArray | Iterable[sc.DataArray]
 
 
-def blocks_of(table: Table, asked: str) -> Iterator[sc.DataArray]:
+def blocks_of(table: Table, asked: str, *, real: bool = False) -> Iterator[sc.DataArray]:
     """Blocks of a table, checked.
 
     Parameters
@@ -24,6 +24,8 @@ def blocks_of(table: Table, asked: str) -> Iterator[sc.DataArray]:
         A table, or its blocks in order, as :func:`~ewaldite.io.nexus.iterate` gives them.
     asked:
         What is to be done, for the message.
+    real:
+        Whether a table with u, v, w will do as well.
 
     Raises
     ------
@@ -31,7 +33,9 @@ def blocks_of(table: Table, asked: str) -> Iterator[sc.DataArray]:
         If a block is no table with h, k, l.
     """
     for block in [table] if isinstance(table, sc.DataArray) else table:
-        if block.dims != (TABLE_DIM,) or not {"h", "k", "l"} <= set(block.coords.keys()):
+        if block.dims != (TABLE_DIM,) or not (
+            "h" in block.coords or (real and "u" in block.coords)
+        ):
             raise UserError(
                 asked,
                 f"the data have the dims {block.dims}",

@@ -1,0 +1,89 @@
+"""Options of pictures: the tables ``[[map.slice]]`` and ``[[map.line]]``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ewaldite.diffuse.maps.parts import Part
+from ewaldite.diffuse.maps.plane_spec import PlaneSpec
+from ewaldite.diffuse.section import Section
+from ewaldite.errors import UserError
+
+Source = Part | Literal["pdf"]
+PictureFormat = Literal["png", "svg", "pdf", "csv"]
+Point = tuple[float, float, float]
+
+_NAME = r"^[\w][\w .+-]*$"
+
+
+def _png() -> list[PictureFormat]:
+    return ["png"]
+
+
+class SliceOptions(Section):
+    """Picture of a plane through a map."""
+
+    plane: str | None = Field(None, description="as in hk0, hhl, 'h k 1/2'; or u and v")
+    u: Point | None = Field(None, description="first vector of the plane, r.l.u.")
+    v: Point | None = Field(None, description="second vector of the plane, r.l.u.")
+    origin: Point = Field((0.0, 0.0, 0.0), description="point of the plane of u and v")
+    part: Source = Field("diffuse", description="which map; pdf: the 3D-ΔPDF")
+    thickness: float = Field(0.0, ge=0, description="averaged over, 1/Å; of the PDF Å")
+    limits: tuple[float, float] | None = Field(
+        None, description="of the colours; default: from quantiles"
+    )
+    colours: str | None = Field(None, description="colour map of matplotlib")
+    rings: list[float] | None = Field(
+        None, description="Å, spacings drawn as circles; default: some round ones"
+    )
+    format: list[PictureFormat] = Field(
+        default_factory=_png, min_length=1, description="png, svg, pdf, csv"
+    )
+    name: str | None = Field(None, pattern=_NAME, description="of the file; default: the plane")
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """The plane."""
+        if self.plane is not None:
+            return PlaneSpec.parse(self.plane)
+        return PlaneSpec.of_vectors(self.u or (), self.v or (), self.origin)
+
+    @model_validator(mode="after")
+    def _one_plane(self) -> SliceOptions:
+        vectors = self.u is not None and self.v is not None
+        if (self.plane is None) != vectors or (self.plane and (self.u or self.v)):
+            raise ValueError("map.slice: give either plane, or u and v")
+        try:
+            _ = self.spec
+        except UserError as error:
+            raise ValueError(f"map.slice: {error}") from error
+        return self
+
+
+class LineOptions(Section):
+    """Picture of a line through a map."""
+
+    start: Point | None = Field(None, description="r.l.u. (of the PDF Å)")
+    end: Point | None = Field(None, description="r.l.u. (of the PDF Å)")
+    direction: Point | None = Field(None, description="through the whole map, instead of ends")
+    origin: Point = Field((0.0, 0.0, 0.0), description="point that the direction passes")
+    part: Source = Field("diffuse", description="which map; pdf: the 3D-ΔPDF")
+    radius: float = Field(0.0, ge=0, description="averaged over, 1/Å; of the PDF Å")
+    number: int | None = Field(None, ge=2, description="of points; default: every voxel")
+    format: list[PictureFormat] = Field(
+        default_factory=_png, min_length=1, description="png, svg, pdf, csv"
+    )
+    name: str | None = Field(None, pattern=_NAME, description="of the file; default: a number")
+
+    @model_validator(mode="after")
+    def _one_line(self) -> LineOptions:
+        ends = self.start is not None and self.end is not None
+        if (self.direction is None) != ends or (self.direction and (self.start or self.end)):
+            raise ValueError("map.line: give either start and end, or a direction")
+        if self.direction is not None and not any(self.direction):
+            raise ValueError("map.line: the direction is zero")
+        if ends and self.start == self.end:
+            raise ValueError("map.line: start and end are one point")
+        return self
