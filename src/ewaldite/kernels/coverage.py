@@ -1,0 +1,333 @@
+"""What a bin of a cut would count for S = 1: sums over pixels, settings and incident energies.
+
+A **cell** is a pixel, a setting and an interval of incident wavenumber. It carries two amounts:
+``n w`` with the monitor's counts n of the interval and the pixel's weight w = N_b k_f (the
+coverage), and its width in energy. They are shared out along the line that the cell is in the
+cut. Beside the sums go their variances: an error of the weight is common to all cells of a
+pixel, an error of the monitor to all cells of an interval, so sums are closed pixel by
+pixel, or interval by interval, and then squared.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ewaldite.kernels.cut_walk import (
+    ENERGY,
+    INVERSE,
+    LENGTH,
+    LOW,
+    length_of,
+    offset_of,
+    place,
+    spread,
+)
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+COVERAGE = 0  # Σ n w
+WIDTH = 1  # Σ ΔE_i of cells that may be divided by
+SPAN = 2  # Σ ΔE_i of all cells
+AMOUNTS = 3
+
+
+@numba.njit(nogil=True, cache=True)
+def window(
+    a: FloatArray,
+    offset: FloatArray,
+    rows: FloatArray,
+    number: IntArray,
+    energy: float,
+    k2: float,
+    low: float,
+    high: float,
+) -> tuple[float, float]:
+    """Narrow a range of incident wavenumber to where rows of one term are inside.
+
+    Parameters
+    ----------
+    a, offset:
+        Coefficient of k_i and part of k_f; dims (row).
+    rows, number:
+        Table of rows; dims (row, column), (row).
+    energy:
+        Final energy, meV.
+    k2:
+        ħ²/2m, meV Å².
+    low, high:
+        1/Å.
+
+    Returns
+    -------
+    :
+        Lower and upper end, 1/Å; lower above upper where nothing is inside.
+    """
+    for r in range(number.size):
+        if rows[r, LENGTH] != 0.0:
+            continue
+        bottom = rows[r, LOW] + offset[r]
+        top = bottom + number[r] / rows[r, INVERSE]
+        if rows[r, ENERGY] == 0.0:
+            if a[r] == 0.0:
+                if not (bottom <= 0.0 < top):
+                    return 1.0, 0.0
+                continue
+            first, second = bottom / a[r], top / a[r]
+        elif a[r] == 0.0:
+            scale = 1.0 / rows[r, ENERGY]
+            first = math.sqrt(max((bottom * scale + energy) / k2, 0.0))
+            second = math.sqrt(max((top * scale + energy) / k2, 0.0))
+        else:
+            continue
+        low = max(low, min(first, second))
+        high = min(high, max(first, second))
+    return low, high
+
+
+@numba.njit(nogil=True, cache=True)
+def by_pixel(
+    first: int,
+    last: int,
+    k_f: FloatArray,
+    pixels: FloatArray,
+    modes: FloatArray,
+    edges: FloatArray,
+    edge_of: IntArray,
+    counts: FloatArray,
+    usable: NDArray[np.bool_],
+    count_of: IntArray,
+    cells: IntArray,
+    view_step: IntArray,
+    view_ki: FloatArray,
+    view_kf: FloatArray,
+    view_beam: FloatArray,
+    rows: FloatArray,
+    number: IntArray,
+    stride: IntArray,
+    k2: float,
+    sums: FloatArray,
+    squares: FloatArray,
+    by_mode: FloatArray,
+    record: tuple[IntArray, IntArray, FloatArray],
+) -> int:
+    """Sum cells pixel by pixel.
+
+    Parameters
+    ----------
+    first, last:
+        Range of pixels.
+    k_f:
+        Final wavevectors at tank angle 0; dims (pixel, xyz), 1/Å.
+    pixels:
+        E_f (meV), weight (not positive: the pixel takes no part), relative variance of the
+        weight that no other pixel shares; dims (pixel, 3).
+    modes:
+        Relative errors of the weight that pixels share; dims (pixel, mode).
+    edges:
+        Edges of the intervals, ascending, of all runs one after the other; dims (edge), 1/Å.
+    edge_of, count_of, cells:
+        First edge, first count and number of intervals of a step; dims (step), int64.
+    counts:
+        Monitor counts, negative where the interval takes no part; dims (step · interval).
+    usable:
+        Whether there are enough to divide by; dims (step · interval).
+    view_step:
+        Step of a view; dims (view), int64.
+    view_ki, view_kf, view_beam:
+        a, b, and the beam in the frame of the tank; dims (view, row), (view, row, xyz),
+        (view, xyz).
+    rows, number, stride:
+        Table of rows; dims (row, column), (row), (row).
+    k2:
+        ħ²/2m, meV Å².
+    sums, squares:
+        Grow by the amounts, and by their variances from ``pixels``; dims (bin, amount).
+    by_mode:
+        Grows by the errors common to pixels; dims (bin, mode, amount).
+    record:
+        Room for bin, pixel and coverage of each term; what does not fit is left out.
+
+    Returns
+    -------
+    :
+        How many terms there were, also beyond the room.
+    """
+    n_rows = number.size
+    offset = np.empty(n_rows)
+    start, end = np.empty(n_rows), np.empty(n_rows)
+    current = np.empty(n_rows, np.int64)
+    amounts = np.empty(AMOUNTS)
+    scratch = np.zeros((sums.shape[0], AMOUNTS))
+    touched = np.empty(sums.shape[0], np.int64)
+    terms = 0
+    any_length = bool(np.any(rows[:, LENGTH] != 0.0))
+    for p in range(first, last):
+        weight = pixels[p, 1]
+        if not weight > 0.0:
+            continue
+        energy = pixels[p, 0]
+        size = math.sqrt(energy / k2)
+        used = 0
+        for v in range(view_step.size):
+            j = view_step[v]
+            if cells[j] == 0:
+                continue
+            for r in range(n_rows):
+                offset[r] = offset_of(view_kf[v, r], k_f[p])
+            along = offset_of(view_beam[v], k_f[p])
+            edge = edges[edge_of[j] : edge_of[j] + cells[j] + 1]
+            low, high = window(view_ki[v], offset, rows, number, energy, k2, edge[0], edge[-1])
+            if low > high:
+                continue
+            # a cell more on each side: the window is rounded
+            m0 = max(int(np.searchsorted(edge, low)) - 2, 0)
+            m1 = min(int(np.searchsorted(edge, high)) + 1, int(cells[j]))
+            for m in range(m0, m1 + 1):
+                k = edge[m]
+                length = length_of(k, size, along) if any_length else 0.0
+                for r in range(n_rows):
+                    start[r] = end[r]
+                    end[r] = place(
+                        k, view_ki[v, r], offset[r], k2 * k * k - energy, length, rows[r]
+                    )
+                if m == m0:
+                    continue
+                n = counts[count_of[j] + m - 1]
+                if n < 0.0:
+                    continue
+                amounts[COVERAGE] = n * weight
+                amounts[SPAN] = k2 * (k * k - edge[m - 1] * edge[m - 1])
+                amounts[WIDTH] = amounts[SPAN] if usable[count_of[j] + m - 1] else 0.0
+                used = spread(
+                    start, end, number, stride, amounts, current, scratch, touched, used
+                )
+        for t in range(used):
+            i = touched[t]
+            for c in range(AMOUNTS):
+                x = scratch[i, c]
+                sums[i, c] += x
+                squares[i, c] += x * x * pixels[p, 2]
+                for q in range(modes.shape[1]):
+                    by_mode[i, q, c] += x * modes[p, q]
+            if terms < record[0].size:
+                record[0][terms] = i
+                record[1][terms] = p
+                record[2][terms] = scratch[i, COVERAGE]
+            terms += 1
+            scratch[i, :] = 0.0
+    return terms
+
+
+@numba.njit(nogil=True, cache=True)
+def by_interval(
+    members: IntArray,
+    bounds: IntArray,
+    first: int,
+    last: int,
+    relative: FloatArray,
+    k_f: FloatArray,
+    pixels: FloatArray,
+    edges: FloatArray,
+    edge_of: IntArray,
+    counts: FloatArray,
+    usable: NDArray[np.bool_],
+    count_of: IntArray,
+    step_views: IntArray,
+    view_ki: FloatArray,
+    view_kf: FloatArray,
+    view_beam: FloatArray,
+    rows: FloatArray,
+    number: IntArray,
+    stride: IntArray,
+    k2: float,
+    squares: FloatArray,
+    record: tuple[IntArray, IntArray, FloatArray],
+) -> int:
+    """Variances of the sums of :func:`by_pixel` from errors that an interval's cells share.
+
+    Parameters
+    ----------
+    members:
+        Step and interval of all members of all groups, a group being one independent reading
+        of the monitor; dims (member, 2), int64.
+    bounds:
+        First member of a group; dims (group + 1), int64.
+    first, last:
+        Range of groups.
+    relative:
+        Relative variance of a group's counts; dims (group).
+    step_views:
+        First view of a step; dims (step + 1), int64.
+    k_f, pixels, edges, edge_of, counts, usable, count_of, view_ki, view_kf, view_beam, rows,
+    number, stride, k2:
+        As in :func:`by_pixel`.
+    squares:
+        Grows; dims (bin, amount).
+    record:
+        Room for bin, group and coverage of each term; what does not fit is left out.
+
+    Returns
+    -------
+    :
+        How many terms there were, also beyond the room.
+    """
+    n_rows = number.size
+    start, end = np.empty(n_rows), np.empty(n_rows)
+    current = np.empty(n_rows, np.int64)
+    amounts = np.empty(AMOUNTS)
+    scratch = np.zeros((squares.shape[0], AMOUNTS))
+    touched = np.empty(squares.shape[0], np.int64)
+    terms = 0
+    any_length = bool(np.any(rows[:, LENGTH] != 0.0))
+    length0 = length1 = 0.0
+    for g in range(first, last):
+        used = 0
+        for e in range(bounds[g], bounds[g + 1]):
+            j, m = members[e, 0], members[e, 1]
+            n = counts[count_of[j] + m]
+            if n < 0.0:
+                continue
+            k0, k1 = edges[edge_of[j] + m], edges[edge_of[j] + m + 1]
+            e0, e1 = k2 * k0 * k0, k2 * k1 * k1
+            amounts[SPAN] = e1 - e0
+            amounts[WIDTH] = amounts[SPAN] if usable[count_of[j] + m] else 0.0
+            for v in range(step_views[j], step_views[j + 1]):
+                for p in range(pixels.shape[0]):
+                    if not pixels[p, 1] > 0.0:
+                        continue
+                    if any_length:
+                        along = offset_of(view_beam[v], k_f[p])
+                        size = math.sqrt(pixels[p, 0] / k2)
+                        length0 = length_of(k0, size, along)
+                        length1 = length_of(k1, size, along)
+                    outside = False
+                    for r in range(n_rows):
+                        b = offset_of(view_kf[v, r], k_f[p])
+                        a = view_ki[v, r]
+                        start[r] = place(k0, a, b, e0 - pixels[p, 0], length0, rows[r])
+                        end[r] = place(k1, a, b, e1 - pixels[p, 0], length1, rows[r])
+                        if max(start[r], end[r]) < 0.0 or min(start[r], end[r]) >= number[r]:
+                            outside = True
+                            break
+                    if outside:
+                        continue
+                    amounts[COVERAGE] = n * pixels[p, 1]
+                    used = spread(
+                        start, end, number, stride, amounts, current, scratch, touched, used
+                    )
+        for t in range(used):
+            i = touched[t]
+            for c in range(AMOUNTS):
+                squares[i, c] += scratch[i, c] * scratch[i, c] * relative[g]
+            if terms < record[0].size:
+                record[0][terms] = i
+                record[1][terms] = g
+                record[2][terms] = scratch[i, COVERAGE]
+            terms += 1
+            scratch[i, :] = 0.0
+    return terms

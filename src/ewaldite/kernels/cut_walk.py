@@ -1,0 +1,180 @@
+"""Where a neutron, or a line of constant pixel and rotation, lies in the bins of a cut.
+
+A **row** of a cut is one of its axes, or a range that it is integrated over (one bin). It is
+linear in momentum and energy transfer, and may hold the length of Q; in a given **view** (a
+setting of sample and tank, and a symmetry operation) it is
+
+    x(k_i) = a k_i - b·k_f + c (K k_i² - E_f) + d |Q|,   K = ħ²/2m.
+
+Rows are counted in bins from the lower end of the axis: bin i holds i ≤ x < i + 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Columns of the table of rows
+LOW = 0  # lower end of the first bin
+INVERSE = 1  # one over the width of a bin
+ENERGY = 2  # c
+LENGTH = 3  # d
+ROW_COLUMNS = 4
+
+
+@numba.njit(nogil=True, cache=True)
+def offset_of(b: FloatArray, k_f: FloatArray) -> float:
+    """Part of a row that the final wavevector gives, ``b·k_f``; dims (xyz) both."""
+    return float(b[0] * k_f[0] + b[1] * k_f[1] + b[2] * k_f[2])
+
+
+@numba.njit(nogil=True, cache=True)
+def place(
+    k_i: float,
+    a: float,
+    offset: float,
+    energy_transfer: float,
+    length: float,
+    row: FloatArray,
+) -> float:
+    """Coordinate of a row in bins.
+
+    Parameters
+    ----------
+    k_i:
+        Incident wavenumber, 1/Å.
+    a:
+        Coefficient of ``k_i``.
+    offset:
+        ``b·k_f``.
+    energy_transfer:
+        meV.
+    length:
+        |Q|, 1/Å; read where the row holds it.
+    row:
+        dims (column).
+    """
+    x = a * k_i - offset + row[ENERGY] * energy_transfer + row[LENGTH] * length
+    return float((x - row[LOW]) * row[INVERSE])
+
+
+@numba.njit(nogil=True, cache=True)
+def length_of(k_i: float, k_f: float, along: float) -> float:
+    """``|k_i - k_f|`` with ``along`` the part of k_f along the beam; 1/Å."""
+    return math.sqrt(max(k_i * k_i + k_f * k_f - 2.0 * k_i * along, 0.0))
+
+
+@numba.njit(nogil=True, cache=True)
+def bin_of(u: FloatArray, number: IntArray, stride: IntArray) -> int:
+    """Flat bin of a point.
+
+    Parameters
+    ----------
+    u:
+        Coordinates in bins; dims (row), float64.
+    number, stride:
+        Bins of a row, and how far apart neighbours are; dims (row), int64.
+
+    Returns
+    -------
+    :
+        -1 outside.
+    """
+    flat = 0
+    for r in range(number.size):
+        i = math.floor(u[r])
+        if i < 0 or i >= number[r]:
+            return -1
+        flat += int(i) * stride[r]
+    return flat
+
+
+@numba.njit(nogil=True, cache=True)
+def spread(
+    start: FloatArray,
+    end: FloatArray,
+    number: IntArray,
+    stride: IntArray,
+    amounts: FloatArray,
+    current: IntArray,
+    sums: FloatArray,
+    touched: IntArray,
+    used: int,
+) -> int:
+    """Share a straight line out to the bins that it passes, by length.
+
+    Parameters
+    ----------
+    start, end:
+        Ends in bins; dims (row), float64.
+    number, stride:
+        Bins of a row, and how far apart neighbours are; dims (row), int64.
+    amounts:
+        What the whole line carries, the last one positive; dims (amount).
+    current:
+        Work space; dims (row), int64.
+    sums:
+        Grows; dims (bin, amount); untouched bins are zero in the last column.
+    touched:
+        Bins with something in ``sums``; dims (bin), of which the first ``used`` count.
+    used:
+        How many.
+
+    Returns
+    -------
+    :
+        How many bins are touched now.
+    """
+    rows = number.size
+    single = True
+    for r in range(rows):
+        # beyond an end all is one: -1 below, number above
+        first = min(max(math.floor(start[r]), -1), number[r])
+        last = min(max(math.floor(end[r]), -1), number[r])
+        if first == last:
+            if first < 0 or first == number[r]:
+                return used
+        else:
+            single = False
+        current[r] = int(first)
+    done = 0.0
+    while True:
+        flat = 0
+        for r in range(rows):
+            if current[r] < 0 or current[r] >= number[r]:
+                flat = -1
+                break
+            flat += current[r] * stride[r]
+        until, which = 1.0, -1
+        if not single:
+            for r in range(rows):
+                run = end[r] - start[r]
+                if run > 0.0:
+                    plane = (current[r] + 1 - start[r]) / run
+                elif run < 0.0:
+                    plane = (current[r] - start[r]) / run
+                else:
+                    continue
+                if plane < until:
+                    until, which = plane, r
+        share = until - done
+        if flat >= 0 and share > 0.0:
+            if sums[flat, amounts.size - 1] == 0.0:
+                touched[used] = flat
+                used += 1
+            for c in range(amounts.size):
+                sums[flat, c] += share * amounts[c]
+        if which < 0:
+            return used
+        done = max(done, until)
+        current[which] += 1 if end[which] > start[which] else -1
+        # a straight line that has left the range of a row does not come back
+        up = end[which] > start[which]
+        if current[which] >= number[which] if up else current[which] < 0:
+            return used

@@ -1,0 +1,205 @@
+"""A run: settings of the sample, neutrons counted in them, and the monitor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ewaldite.simulate.bifrost import (
+    PERIOD,
+    SAMPLE,
+    Bifrost,
+    speed_of_energy,
+    wavenumber_of_speed,
+)
+from ewaldite.simulate.bifrost_sample import Sample
+from ewaldite.simulate.bifrost_source import Source
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_CELLS = 480
+_BLOCK = 1_000
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Neutrons that the detectors counted.
+
+    Attributes
+    ----------
+    pixel:
+        Row of the pixel; dims (event), int64.
+    setting:
+        dims (event), int64.
+    at_sample:
+        True time at the sample from the proton pulse; dims (event), s.
+    arrival:
+        Time at the detector from the proton pulse; dims (event), s.
+    incident_energy, final_energy:
+        True; dims (event), meV.
+    """
+
+    pixel: IntArray
+    setting: IntArray
+    at_sample: FloatArray
+    arrival: FloatArray
+    incident_energy: FloatArray
+    final_energy: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.pixel.size)
+
+    @classmethod
+    def joined(cls, parts: list[Counted]) -> Counted:
+        """All events of some parts, one after the other."""
+        names = list(vars(parts[0]))
+        return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is measured.
+
+    Attributes
+    ----------
+    instrument, source, sample:
+        Truth.
+    a3:
+        Rotation of the sample; dims (setting), degrees.
+    a4:
+        Tank angle, degrees.
+    pulses:
+        Of each setting.
+    monitor_scale:
+        What the monitor counts over what a perfect one of C_m = 1 would.
+    final_spread:
+        Relative σ of the final energy within a pixel.
+    seed:
+        Of everything that is drawn.
+    """
+
+    instrument: Bifrost
+    source: Source
+    sample: Sample
+    a3: FloatArray
+    a4: float = 0.0
+    pulses: int = 1000
+    monitor_scale: float = 1.0
+    final_spread: float = 0.0
+    seed: int = 0
+
+    def monitor_counts(self, edges: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Monitor by setting, in its frame.
+
+        Parameters
+        ----------
+        edges:
+            dims (bin + 1), s.
+        rng:
+            For the counts.
+
+        Returns
+        -------
+        :
+            dims (setting, bin), counts, float64.
+        """
+        mean = self.source.per_pulse * self.pulses * self.monitor_scale
+        rows = [self.source.monitor(mean, rng) % PERIOD for _ in self.a3]
+        return np.stack([np.histogram(r, edges)[0] for r in rows]).astype(np.float64)
+
+    def events(self, rng: np.random.Generator) -> Counted:
+        """Draw all events, setting by setting."""
+        parts = [self._setting(s, rng) for s in range(self.a3.size)]
+        return Counted.joined(parts)
+
+    def _setting(self, setting: int, rng: np.random.Generator) -> Counted:
+        pixel, incident, final = [], [], []
+        for draw in (self._flat, self._structured, self._elastic):
+            p, e_i, e_f = draw(setting, rng)
+            pixel.append(p)
+            incident.append(e_i)
+            final.append(e_f)
+        rows = np.concatenate(pixel)
+        e_i, e_f = np.concatenate(incident), np.concatenate(final)
+        order = rng.permutation(rows.size)
+        rows, e_i, e_f = rows[order], e_i[order], e_f[order]
+        at_sample = self.source.arrive(e_i, rng)
+        flight = self.instrument.path[rows] / speed_of_energy(e_f)
+        return Counted(
+            rows, np.full(rows.size, setting), at_sample, at_sample + flight, e_i, e_f
+        )
+
+    def _final(self, rows: IntArray, rng: np.random.Generator) -> FloatArray:
+        spread = 1.0 + self.final_spread * rng.standard_normal(rows.size)
+        return np.asarray(self.instrument.final_energy[rows] * spread)
+
+    def _flat(
+        self, _: int, rng: np.random.Generator
+    ) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Rate N_b k_f ∫Φ/k_i dE_i S; energies as Φ/k_i."""
+        b = self.instrument
+        rate = b.n_b * b.final_wavenumber * self.source.per_pulse * self.pulses
+        rows = np.repeat(np.arange(b.n_b.size), rng.poisson(rate * self.sample.flat))
+        return rows, self.source.energies(rows.size, rng), self._final(rows, rng)
+
+    def _structured(
+        self, setting: int, rng: np.random.Generator
+    ) -> tuple[IntArray, FloatArray, FloatArray]:
+        """The branch, cell by cell in incident energy."""
+        b, branch = self.instrument, self.sample.dispersion
+        none = np.zeros(0)
+        if branch is None:
+            return np.zeros(0, np.int64), none, none
+        ends = np.linspace(*self.source.limits, _CELLS + 1)
+        middle = (ends[1:] + ends[:-1]) / 2.0
+        k_i = wavenumber_of_speed(speed_of_energy(middle))
+        flux = self.source.density(middle) / k_i * np.diff(ends) * self.pulses
+        rows, energies = [], []
+        for first in range(0, b.n_b.size, _BLOCK):
+            part = slice(first, first + _BLOCK)
+            hkl = self._hkl(b.direction[part], b.final_wavenumber[part], k_i, setting)
+            s = branch.value(hkl, middle - b.final_energy[part, None])
+            scale = (b.n_b * b.final_wavenumber)[part, None]
+            number = rng.poisson(scale * flux * s)
+            p, cell = np.nonzero(number)
+            repeated = np.repeat(cell, number[p, cell])
+            rows.append(first + np.repeat(p, number[p, cell]))
+            energies.append(ends[repeated] + rng.random(repeated.size) * (ends[1] - ends[0]))
+        found = np.concatenate(rows)
+        return found, np.concatenate(energies), self._final(found, rng)
+
+    def _elastic(
+        self, setting: int, rng: np.random.Generator
+    ) -> tuple[IntArray, FloatArray, FloatArray]:
+        """An elastic line takes its energy out of the spectrum: rate N_b Φ(E_f) ∫S dω."""
+        b = self.instrument
+        k = b.final_wavenumber
+        hkl = self._hkl(b.direction, k, k[:, None], setting)[:, 0]
+        rate = b.n_b * self.source.density(b.final_energy) * self.pulses
+        number = rng.poisson(rate * self.sample.elastic_line(hkl))
+        rows = np.repeat(np.arange(b.n_b.size), number)
+        final = self._final(rows, rng)
+        return rows, final + self.sample.elastic_width * rng.standard_normal(rows.size), final
+
+    def _hkl(
+        self, direction: FloatArray, k_f: FloatArray, k_i: FloatArray, setting: int
+    ) -> FloatArray:
+        """Indices for every pixel and incident wavenumber; dims (pixel, energy, 3)."""
+        t = np.deg2rad(self.a4)
+        x, z = direction[:, 0], direction[:, 2]
+        turned = np.stack(
+            [np.cos(t) * x + np.sin(t) * z, 0.0 * x, np.cos(t) * z - np.sin(t) * x]
+        )
+        q = -(turned.T * k_f[:, None])[:, None, :] + np.zeros((1, k_i.shape[-1], 1))
+        q[..., 2] += k_i
+        return self.sample.hkl(q, float(self.a3[setting]))
+
+
+def apparent(run: Run, events: Counted, nominal: Bifrost) -> FloatArray:
+    """Incident wavenumber that a reduction with nominal geometry gives; dims (event), 1/Å."""
+    place, when = run.source.reference
+    at_sample = events.arrival - nominal.path[events.pixel] / nominal.final_speed[events.pixel]
+    return wavenumber_of_speed((SAMPLE - place) / (at_sample - when))

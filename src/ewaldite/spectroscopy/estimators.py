@@ -1,0 +1,121 @@
+r"""Step: S(Q, ω) in the bins of a cut from events and coverage.
+
+Two estimators:
+
+* ``coverage``: :math:`S = N / C`, the mean of S over the bin with the weight of the coverage;
+  unbiased however few the events.
+* ``event``: :math:`S = \sum_e w_e / W` with :math:`w = 1/(\Phi N_b k_f/k_i)` and
+  :math:`W = \sum \Delta E_i` over all cells: the mean with the weight of ΔE_i. It divides by
+  single readings of the monitor and of the vanadium, and so is biased by one over their counts.
+
+They agree where S is constant across the bin.
+
+**Errors.** The count of a bin has the variance N + 1: an interval :math:`N \pm \sqrt{N + 1}`
+covers the mean count 68.5 to 69 % of the time from 20 counts on and more often below,
+where :math:`N \pm \sqrt N` covers it less often, and never if N = 0. Events that
+symmetry puts into a bin m times have Σ m² + 1. To it are added, with S², the relative variances
+of the monitor and of N_b as propagated by :mod:`.coverage`. The limits ``lower`` and ``upper``
+hold Garwood's central 68.3 % interval of the count in place of :math:`\sqrt{N + 1}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import scipp as sc
+from numpy.typing import NDArray
+
+from ewaldite.kernels import cut_events as column
+from ewaldite.kernels.coverage import COVERAGE, WIDTH
+from ewaldite.model.uncertainty import weighted_counts
+from ewaldite.spectroscopy.coverage import Coverage
+from ewaldite.spectroscopy.cut import unit_of
+from ewaldite.spectroscopy.cut_events import EventSums
+from ewaldite.spectroscopy.cut_grid import CutGrid
+
+FloatArray = NDArray[np.float64]
+Estimator = Literal["coverage", "event"]
+
+
+def estimate(
+    events: EventSums,
+    covered: Coverage,
+    *,
+    estimator: Estimator = "coverage",
+    unit: str = "dimensionless",
+) -> sc.DataGroup[Any]:
+    """S(Q, ω) of a cut.
+
+    Parameters
+    ----------
+    events:
+        What was counted.
+    covered:
+        Its coverage.
+    estimator:
+        See the top of this module.
+    unit:
+        Of S: ``"barn/meV/sr"`` with vanadium of known amount.
+
+    Returns
+    -------
+    :
+        ``S`` with variances; ``lower`` and ``upper``; ``events``; ``coverage``
+        (counts/Å · unit of N_b); ``counting_variance`` and ``common_variance``, which add up to
+        that of S; all with the dims of the cut's axes and a mask ``no_coverage``, where S is
+        NaN.
+    """
+    grid = events.grid
+    total, square = _signal(events.sums, estimator)
+    amount = COVERAGE if estimator == "coverage" else WIDTH
+    norm = covered.sums[:, amount]
+    seen = (norm > 0) & (covered.coverage > 0)
+    safe = np.where(seen, norm, 1.0)
+    # what one more event would add
+    one = np.where(seen, safe / np.where(seen, covered.coverage, 1.0), 0.0)
+    value = total / safe
+    counting = (square + one**2) / safe**2
+    common = value**2 * covered.relative_variance(amount)
+    below, above = weighted_counts(total, square, one)
+    fields = {
+        "S": (value, unit, counting + common),
+        "lower": (value - np.hypot(below / safe, np.sqrt(common)), unit, None),
+        "upper": (value + np.hypot(above / safe, np.sqrt(common)), unit, None),
+        "counting_variance": (counting, None, None),
+        "common_variance": (common, None, None),
+    }
+    out = {
+        name: _shaped(grid, np.where(seen, v, np.nan), u, ~seen, w)
+        for name, (v, u, w) in fields.items()
+    }
+    out["events"] = _shaped(grid, events.sums[:, column.SIGNAL], "counts", ~seen)
+    out["coverage"] = _shaped(grid, covered.coverage, None, ~seen)
+    return sc.DataGroup(out)
+
+
+def _signal(sums: FloatArray, estimator: Estimator) -> tuple[FloatArray, FloatArray]:
+    if estimator == "coverage":
+        return sums[:, column.SIGNAL], sums[:, column.SIGNAL_SQUARE]
+    return sums[:, column.WEIGHT], sums[:, column.WEIGHT_SQUARE]
+
+
+def _shaped(
+    grid: CutGrid,
+    values: FloatArray,
+    unit: str | None,
+    absent: NDArray[np.bool_],
+    variances: FloatArray | None = None,
+) -> sc.DataArray:
+    axes = grid.cut.axes
+    if variances is not None:
+        variances = np.where(absent, np.nan, variances).reshape(grid.shape)
+    data = sc.array(
+        dims=axes, values=values.reshape(grid.shape), variances=variances,
+        unit=sc.units.one if unit is None else unit,
+    )  # fmt: skip
+    return sc.DataArray(
+        data,
+        coords={a: sc.array(dims=[a], values=grid.cut.edges(a), unit=unit_of(a)) for a in axes},
+        masks={"no_coverage": sc.array(dims=axes, values=absent.reshape(grid.shape))},
+    )

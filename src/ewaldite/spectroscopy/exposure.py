@@ -1,0 +1,187 @@
+"""All steps of rotation of one or several runs, with their flux."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ewaldite.spectroscopy.cut_grid import CutGrid
+from ewaldite.spectroscopy.flux import Flux
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Steps, each with its angles and its counts of the monitor by interval of energy.
+
+    Attributes
+    ----------
+    a3, a4:
+        Rotation of the sample with its offset, and tank angle; dims (step), degrees.
+    edges:
+        Edges of the intervals, run after run; dims (edge), 1/Å.
+    edge_of, count_of, cells:
+        First edge, first count, number of intervals of a step; dims (step), int64.
+    counts:
+        Monitor counts, negative where absent; dims (step · interval), float64.
+    usable:
+        Whether there are enough to divide by; dims (step · interval).
+    members, bounds:
+        Step and interval of the members of every independent reading of the monitor;
+        dims (member, 2), (reading + 1), int64.
+    relative:
+        Relative variance of a reading; dims (reading), float64.
+    """
+
+    a3: FloatArray
+    a4: FloatArray
+    edges: FloatArray
+    edge_of: IntArray
+    count_of: IntArray
+    cells: IntArray
+    counts: FloatArray
+    usable: NDArray[np.bool_]
+    members: IntArray
+    bounds: IntArray
+    relative: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.a3.size)
+
+
+def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
+    """Steps of a run.
+
+    Parameters
+    ----------
+    flux:
+        Of the run.
+    a3, a4:
+        Rotation of the sample with its offset, and tank angle, of every step; dims (step) or
+        one number, degrees.
+
+    Returns
+    -------
+    :
+        The exposure.
+    """
+    steps, cells = flux.counts.shape
+    used = np.flatnonzero(~flux.absent)
+    step, cell = np.meshgrid(np.arange(steps), used, indexing="ij")
+    pairs = np.stack([step, cell], axis=-1)
+    if flux.shared:
+        members = pairs.transpose(1, 0, 2).reshape(-1, 2)
+        bounds = np.arange(used.size + 1) * steps
+        relative = flux.relative_variance[used]
+    else:
+        members = pairs.reshape(-1, 2)
+        bounds = np.arange(members.shape[0] + 1)
+        relative = flux.relative_variance[:, used].ravel()
+    return Exposure(
+        a3=np.broadcast_to(np.asarray(a3, np.float64), (steps,)).copy(),
+        a4=np.broadcast_to(np.asarray(a4, np.float64), (steps,)).copy(),
+        edges=flux.intervals.edges,
+        edge_of=np.zeros(steps, np.int64),
+        count_of=np.arange(steps, dtype=np.int64) * cells,
+        cells=np.full(steps, cells, np.int64),
+        counts=np.where(flux.absent, -1.0, flux.counts).ravel(),
+        usable=np.ascontiguousarray((flux.usable & ~flux.absent).ravel()),
+        members=np.ascontiguousarray(members, np.int64),
+        bounds=bounds.astype(np.int64),
+        relative=relative,
+    )
+
+
+def join(parts: Sequence[Exposure]) -> Exposure:
+    """Steps of several runs, one run after the other; readings of the monitors stay apart."""
+    steps = np.cumsum([0, *(len(p) for p in parts)])
+    edges = np.cumsum([0, *(p.edges.size for p in parts)])
+    counts = np.cumsum([0, *(p.counts.size for p in parts)])
+    members = np.cumsum([0, *(p.members.shape[0] for p in parts)])
+    return Exposure(
+        a3=np.concatenate([p.a3 for p in parts]),
+        a4=np.concatenate([p.a4 for p in parts]),
+        edges=np.concatenate([p.edges for p in parts]),
+        edge_of=np.concatenate([p.edge_of + e for p, e in zip(parts, edges, strict=False)]),
+        count_of=np.concatenate([p.count_of + c for p, c in zip(parts, counts, strict=False)]),
+        cells=np.concatenate([p.cells for p in parts]),
+        counts=np.concatenate([p.counts for p in parts]),
+        usable=np.concatenate([p.usable for p in parts]),
+        members=np.concatenate(
+            [p.members + np.array([s, 0]) for p, s in zip(parts, steps, strict=False)]
+        ),
+        bounds=np.concatenate(
+            [[0], *(p.bounds[1:] + m for p, m in zip(parts, members, strict=False))]
+        ).astype(np.int64),
+        relative=np.concatenate([p.relative for p in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Views:
+    """Rows of a cut as functions of k_i and k_f, for every step and symmetry operation.
+
+    Attributes
+    ----------
+    first:
+        First view of a step; dims (step + 1), int64.
+    step:
+        Step of a view; dims (view), int64.
+    ki, kf:
+        Coefficients: row = ki · k_i - kf · **k**_f, at tank angle 0; dims (view, row),
+        (view, row, xyz).
+    beam:
+        Direction of the beam in the frame of the tank; dims (view, xyz).
+    """
+
+    first: IntArray
+    step: IntArray
+    ki: FloatArray
+    kf: FloatArray
+    beam: FloatArray
+
+
+def views(grid: CutGrid, a3: ArrayLike, a4: ArrayLike) -> Views:
+    """Turn the rows of a cut from the sample table into the laboratory and the tank.
+
+    ``Q_table = R_y(-a3) Q_lab`` and ``k_f = R_y(a4) k_f(tank at 0)``; the beam is along z.
+
+    Parameters
+    ----------
+    grid:
+        Of the cut.
+    a3, a4:
+        Rotation of the sample with its offset, and tank angle; dims (step), degrees.
+
+    Returns
+    -------
+    :
+        The views, step by step.
+    """
+    sample = about_y(-np.deg2rad(np.asarray(a3, np.float64)))
+    tank = about_y(np.deg2rad(np.asarray(a4, np.float64)))
+    steps, images = sample.shape[0], grid.table.shape[0]
+    in_lab = np.einsum("grx,sxy->sgry", grid.table, sample)
+    in_tank = np.einsum("sgrx,sxy->sgry", in_lab, tank)
+    rows = grid.table.shape[1]
+    return Views(
+        first=np.arange(steps + 1, dtype=np.int64) * images,
+        step=np.repeat(np.arange(steps, dtype=np.int64), images),
+        ki=np.ascontiguousarray(in_lab[..., 2].reshape(-1, rows)),
+        kf=np.ascontiguousarray(in_tank.reshape(-1, rows, 3)),
+        beam=np.ascontiguousarray(np.repeat(tank[:, 2, :], images, axis=0)),
+    )
+
+
+def about_y(angle: ArrayLike) -> FloatArray:
+    """Right-handed rotations about y; angle dims (...), rad; dims (..., row, column)."""
+    t = np.asarray(angle, dtype=np.float64)
+    zero, one = np.zeros_like(t), np.ones_like(t)
+    c, s = np.cos(t), np.sin(t)
+    flat = np.stack([c, zero, s, zero, one, zero, -s, zero, c], axis=-1)
+    return flat.reshape(*t.shape, 3, 3)
