@@ -11,7 +11,7 @@ import pytest
 
 from diffuse.imageless import job_of
 from diffuse.tiny import experiment, write_tiny
-from ewaldite.diffuse import image_steps, workflow
+from ewaldite.diffuse import image_steps, integrate, trace, workflow
 from ewaldite.diffuse.config import read_config
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.memory import (
@@ -209,6 +209,39 @@ def test_the_plan_is_told(
     assert plan.startswith(f"{workers} worker")
     assert ("memory allows no more of 2" in plan) == (workers < 2)
     assert "([run] memory)" in plan
+
+
+def test_a_run_in_bands_gives_the_same_bits(
+    written: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under a budget that one whole wedge does not fit in."""
+    for module in (image_steps, integrate, trace):
+        monkeypatch.setattr(module, "BAND_PIXELS", 200)
+    predict = image_steps.predict_need
+    monkeypatch.setattr(
+        image_steps, "predict_need", lambda jobs: replace(predict(jobs), base=0)
+    )
+    need = image_steps.predict_need([image_steps._job(written, 0)])
+    store, shards = image_steps.wedge_store(written), image_steps.all_shards(written)
+    log = logging.getLogger("memory_test")
+    kept = []
+    for budget, said in ((need.peak(1), ""), (need.peak(1, 3), "shards cut into 3 bands")):
+        store.store.prune()
+        caplog.clear()
+        with caplog.at_level("INFO", logger=log.name):
+            image_steps.filter_images(replace(with_memory(written, budget), log=log))
+        (plan,) = [m for m in caplog.messages if "predicted peak" in m]
+        assert said in plan
+        assert ("bands" in plan) == bool(said)
+        kept.append([store.get(shard) for shard in shards])
+    for one, other in zip(*kept, strict=True):
+        assert one is not None
+        assert other is not None
+        np.testing.assert_array_equal(one.masked, other.masked)
+        np.testing.assert_array_equal(one.segments.index, other.segments.index)
+        for name, column in one.segments.columns.items():
+            np.testing.assert_array_equal(other.segments[name], column, err_msg=name)
+        assert one.summary == other.summary
 
 
 def test_too_little_memory_names_what_is_enough(written: Context) -> None:

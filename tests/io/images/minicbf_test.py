@@ -54,6 +54,22 @@ def test_every_item_of_a_pilatus_header() -> None:
     assert header.transmission == pytest.approx(0.300376)
     assert header.detector == "PILATUS3 6M, S/N 60-0126"
     assert header.pedestal is None
+    # Tau = 0: the detector's software has not corrected the counts
+    assert (header.dead_time, header.rate_corrected, header.flux) == (None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # As PILATUS 6MF-0109 at SLS wrote it
+        ("# Tau = 199.1e-09 s", (pytest.approx(199.1e-9), True, None)),
+        ("# Tau = 0 s\n# Flux 0.0000 ph/s", (None, False, None)),
+        ("# Flux 1.23e+11 ph/s", (None, None, 1.23e11)),
+    ],
+)
+def test_dead_time_and_flux(line: str, expected: tuple[object, ...]) -> None:
+    header = parse(line)
+    assert (header.dead_time, header.rate_corrected, header.flux) == expected
 
 
 def test_an_empty_header_says_nothing() -> None:

@@ -91,6 +91,25 @@ def test_exposure_and_period_are_not_mixed_up() -> None:
     np.testing.assert_array_equal(meta.period, [0.1, 0.1])
 
 
+def test_a_flux_that_changes_is_read_from_every_header_and_is_no_note() -> None:
+    heads = [head(0.1 * i, flux=f) for i, f in enumerate((5.0, 7.0, 6.0))]
+    headers = Headers([*heads])
+    meta = scan_metadata([1, 2, 3], headers)
+    np.testing.assert_array_equal(meta.monitor, [5.0, 7.0, 6.0])
+    assert meta.monitor_name == "Flux"
+    assert meta.notes == ()
+    np.testing.assert_allclose(meta.phi, [0.05, 0.15, 0.25])
+
+
+def test_a_steady_flux_needs_two_headers() -> None:
+    headers = Headers([head(0.1 * i, flux=5.0) for i in range(3)])
+    meta = scan_metadata([1, 2, 3], headers)
+    assert headers.read == [0, 2]
+    np.testing.assert_array_equal(meta.monitor, [5.0, 5.0, 5.0])
+    none = scan_metadata([1, 2], Headers([head(0.0), head(0.1)]))
+    assert (none.monitor, none.monitor_name) == (None, None)
+
+
 def test_one_image() -> None:
     meta = scan_metadata([7], Headers([head(45.0, 0.5, exposure=2.0)]))
     np.testing.assert_allclose(meta.phi, [45.25])

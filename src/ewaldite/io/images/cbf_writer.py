@@ -46,6 +46,10 @@ class CbfHeader:
         Fraction in the convention of XDS.
     transmission:
         Transmitted fraction of the attenuators.
+    flux:
+        Incident beam, photons/s.
+    tau:
+        Dead time for which the counts were corrected, s; 0 where they were not.
     detector:
         Name of the detector.
     axis:
@@ -64,6 +68,8 @@ class CbfHeader:
     sensor: Sensor | None = None
     polarization: float | None = None
     transmission: float | None = None
+    flux: float | None = None
+    tau: float | None = None
     detector: str = "PILATUS 6M, S/N 00-0000 (simulated)"
     axis: str = "X.CW"
 
@@ -141,6 +147,7 @@ def _lines(header: CbfHeader) -> list[str]:
     period = header.exposure_period
     add("Exposure_time", header.exposure_time, "s")
     add("Exposure_period", header.exposure_time if period is None else period, "s")
+    add("Tau =", header.tau, "s")
     add("Count_cutoff", header.count_cutoff, "counts")
     add("Wavelength", header.wavelength, "A")
     add("Detector_distance", header.distance, "m", 1e-3)
@@ -148,6 +155,7 @@ def _lines(header: CbfHeader) -> list[str]:
         lines.append(
             f"Beam_xy ({header.beam_centre[0]:.6f}, {header.beam_centre[1]:.6f}) pixels"
         )
+    add("Flux", header.flux, "ph/s")
     add("Filter_transmission", header.transmission, "")
     add("Start_angle", header.start_angle, "deg.")
     add("Angle_increment", header.angle_increment, "deg.")
