@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from ewaldite.cli.diffuse import diffuse
+from ewaldite.cli.maps import register as register_maps
 from ewaldite.cli.spectroscopy import spectroscopy
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
@@ -24,6 +25,7 @@ app = App(
     version=installed_version,
     suppress_keyboard_interrupt=False,
 )
+register_maps(diffuse)
 app.command(diffuse)
 app.command(spectroscopy)
 

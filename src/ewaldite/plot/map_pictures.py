@@ -48,7 +48,7 @@ def draw_pictures(folder: Path, options: MapOptions) -> list[Path]:
     made: list[Path] = []
     wanted: list[tuple[str, SliceOptions | LineOptions]] = []
     for one in options.slice:
-        name = one.name or _file_name(one.plane or one.spec.name)
+        name = one.name or file_name(one.plane or one.spec.name)
         wanted.append((f"slice_{name}" + _of_part(one.part, one.name), one))
     for number, line in enumerate(options.line, 1):
         name = line.name or str(number)
@@ -167,7 +167,7 @@ def plane_rows(view: SectionView) -> sc.DataArray:
     return sc.DataArray(data, coords=coords, name=layer.name)
 
 
-def _file_name(plane: str) -> str:
+def file_name(plane: str) -> str:
     """Letters and digits of a plane: ``h_k_1-2`` for ``h k 1/2``."""
     text = plane.replace("−", "-").replace("/", "-")
     return re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("_")

@@ -85,7 +85,7 @@ def test_defaults_make_the_diffuse_map_alone() -> None:
         ({"slice": [{}]}, "either plane, or u and v"),
         ({"slice": [{"plane": "hk0", "u": [1, 0, 0], "v": [0, 1, 0]}]}, "either plane"),
         ({"slice": [{"u": [1, 0, 0]}]}, "either plane"),
-        ({"slice": [{"plane": "hkl"}]}, "3 indices vary"),
+        ({"slice": [{"plane": "hkl"}]}, "to cut the plane 'hkl': 3 indices vary"),
         ({"slice": [{"plane": "hk0", "format": []}]}, "at least 1"),
         ({"slice": [{"plane": "hk0", "name": "../x"}]}, "pattern"),
         ({"slice": [{"plane": "hk0", "thick": 1}]}, "Extra inputs"),

@@ -134,6 +134,31 @@ def test_the_relative_error_of_a_reflection_stays(mode: str, sharing: int) -> No
     np.testing.assert_allclose(density.variances / density.values**2, ratio[0])
 
 
+def test_what_is_diffuse_under_a_spot_counts_once() -> None:
+    """The integral over a cell is that of peak and diffuse, whatever the filter took out."""
+    group, n = space_group("P 1"), 27
+    merged = sphere("P 1", GRID, lambda hkl, s: 2.0 + 0 * s)
+    nodes = np.all(index_of(merged) % 3 == 0, axis=1)
+    bragg = reflections("P 1")
+    peak, taken = bragg.values.copy(), 1.0 / n
+    # the filter took the voxel at the node out, with the diffuse scattering in it
+    bragg.values = peak + 2.0 * taken
+    bragg.coords["diffuse"] = sc.array(
+        dims=["voxel"], values=np.full(len(bragg), 2.0 * taken), unit=bragg.unit
+    )
+    left = merged[sc.array(dims=["voxel"], values=~nodes)]
+    density = bragg_density(bragg, GRID, group)
+    np.testing.assert_allclose(np.sort(density.values), np.sort(peak * n), rtol=1e-9)
+    for diffuse in (left, merged):
+        total = total_density(diffuse, density)
+        assert len(total) == len(merged)
+        order = np.lexsort(index_of(total).T)
+        there = np.lexsort(index_of(merged).T)
+        found = total.values[order][nodes[there]]
+        wanted = 2.0 + density.values[np.lexsort(index_of(density).T)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
 def test_masked_reflections_are_left_out() -> None:
     bragg = reflections("P 1")
     bragg.masks["partial"] = sc.array(dims=["voxel"], values=np.arange(len(bragg)) % 3 == 0)

@@ -16,6 +16,7 @@ from ewaldite.model.grid import Grid
 from ewaldite.model.sums import packed
 
 IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
 
 _NEAR = 1e-3
 
@@ -26,11 +27,12 @@ def bragg_density(
     """Spread Bragg intensities over the voxels at the nodes of the reciprocal lattice.
 
     A Bragg intensity is the integral over the spot in units of the reciprocal cell (on the
-    absolute scale ``|F|²``), whatever the filter took out there, the diffuse scattering under
-    the spot included. As a mean density in the voxel at the node, 1/N of a cell with
-    ``N = nh nk nl``, it is ``I N``, so that the sum over the voxels of a cell divided by N is
-    the integral over the cell again. Where the node lies on a corner, edge or face of voxels
-    (mode ``split``, even n), those that meet there get equal shares.
+    absolute scale ``|F|²``). What is diffuse under the spot, the column ``diffuse``, is
+    subtracted from it; a table without that column is taken as net. As a mean density in the
+    voxel at the node, 1/N of a cell with ``N = nh nk nl``, it is ``I N``, so that the sum over
+    the voxels of a cell divided by N is the integral over the cell again. Where the node lies
+    on a corner, edge or face of voxels (mode ``split``, even n), those that meet there get
+    equal shares.
 
     Parameters
     ----------
@@ -48,16 +50,14 @@ def bragg_density(
     -------
     :
         dims (voxel), in the asymmetric unit; the unit of the intensities, coordinates of the
-        grid.
+        grid, and ``diffuse``, the density of what was subtracted.
 
     Raises
     ------
     UserError
         If an index is not whole, or the Laue group does not leave the grid invariant.
     """
-    use = np.isfinite(bragg.values) & np.isfinite(bragg.variances)
-    for mask in bragg.masks.values():
-        use &= ~mask.values
+    use = _shown(bragg)
     hkl = np.stack([bragg.coords[x].values for x in "hkl"], axis=-1)[use]
     whole = np.rint(hkl)
     if np.abs(hkl - whole).max(initial=0.0) > _NEAR:
@@ -72,7 +72,8 @@ def bragg_density(
     node = 2 * np.asarray(grid.n) * whole.astype(np.int64)
     index = grid.from_numerator(node[:, None, :] + corners).reshape(-1, 3)
     factor = grid.voxels_per_cell / len(corners)
-    values = np.repeat(bragg.values[use] * factor, len(corners))
+    under = _under(bragg)[use]
+    values = np.repeat((bragg.values[use] - under) * factor, len(corners))
     variances = np.repeat(bragg.variances[use] * factor**2, len(corners))
     asu = AsuMap(grid, group)
     index, operation = asu(index)
@@ -82,10 +83,30 @@ def bragg_density(
     _, first = np.unique(packed(index), return_index=True)
     coords = grid_coords(grid, index[first]) | inherited(bragg)
     coords["space_group"] = sc.scalar(group.name)
+    coords["diffuse"] = sc.array(
+        dims=["voxel"],
+        values=np.repeat(under * factor, len(corners))[first],
+        unit=bragg.unit,
+    )
     data = sc.array(
         dims=["voxel"], values=values[first], variances=variances[first], unit=bragg.unit
     )
     return sc.DataArray(data, coords=coords, name="Bragg intensity")
+
+
+def _shown(table: sc.DataArray) -> NDArray[np.bool_]:
+    """Rows with a number that no mask excludes; dims (voxel), bool."""
+    use = np.asarray(np.isfinite(table.values) & np.isfinite(table.variances))
+    for mask in table.masks.values():
+        use &= ~mask.values
+    return use
+
+
+def _under(bragg: sc.DataArray) -> FloatArray:
+    """Diffuse scattering under each spot, zero where it is not known; dims (voxel)."""
+    if "diffuse" not in bragg.coords:
+        return np.zeros(len(bragg))
+    return np.nan_to_num(np.asarray(bragg.coords["diffuse"].values, dtype=np.float64))
 
 
 def _around(grid: Grid) -> IntArray:
@@ -98,9 +119,10 @@ def _around(grid: Grid) -> IntArray:
 def total_density(diffuse: sc.DataArray, bragg: sc.DataArray) -> sc.DataArray:
     """Diffuse and Bragg density together.
 
-    A voxel at a node holds the diffuse intensity of what the filter left of it, where it left
-    something, and the Bragg density; the Bragg row holds what the filter took out, so nothing
-    stands in for a diffuse intensity that is absent there.
+    The diffuse intensity of a voxel stands for the whole voxel, also where the filter took a
+    part of it out; the Bragg density is added. Where all of the voxel was taken out, what was
+    diffuse under the spot, there and in other voxels that are absent for it, is added in its
+    place. So the integral over a cell is kept.
 
     Parameters
     ----------
@@ -127,16 +149,16 @@ def total_density(diffuse: sc.DataArray, bragg: sc.DataArray) -> sc.DataArray:
             f"{grid_of(bragg)}",
             "Bring both to one scale and one grid.",
         )
-    tables = []
-    for table in (diffuse, bragg):
-        use = np.isfinite(table.values)
-        for mask in table.masks.values():
-            use &= ~mask.values
-        tables.append((index_of(table)[use], table.values[use], table.variances[use]))
-    index = np.concatenate([one[0] for one in tables])
+    kept = [table[sc.array(dims=["voxel"], values=_shown(table))] for table in (diffuse, bragg)]
+    index = np.concatenate([index_of(table) for table in kept])
     _, first, home = np.unique(packed(index), return_index=True, return_inverse=True)
-    values = np.bincount(home, np.concatenate([one[1] for one in tables]))
-    variances = np.bincount(home, np.concatenate([one[2] for one in tables]))
+    values: FloatArray = np.bincount(
+        home, np.concatenate([table.values for table in kept])
+    ).astype(np.float64)
+    variances = np.bincount(home, np.concatenate([table.variances for table in kept]))
+    node = home[len(kept[0]) :]
+    bare = ~np.isin(node, home[: len(kept[0])])
+    values[node[bare]] += _under(kept[1])[bare]
     coords = grid_coords(grid_of(diffuse), index[first]) | inherited(diffuse)
     data = sc.array(dims=["voxel"], values=values, variances=variances, unit=diffuse.unit)
     return sc.DataArray(data, coords=coords, name="total intensity")

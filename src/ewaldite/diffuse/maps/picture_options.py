@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ewaldite.diffuse.maps.parts import Part
 from ewaldite.diffuse.maps.plane_spec import PlaneSpec
@@ -15,6 +16,7 @@ Source = Part | Literal["pdf"]
 PictureFormat = Literal["png", "svg", "pdf", "csv"]
 Point = tuple[float, float, float]
 
+_Options = TypeVar("_Options", bound=Section)
 _NAME = r"^[\w][\w .+-]*$"
 
 
@@ -58,7 +60,7 @@ class SliceOptions(Section):
         try:
             _ = self.spec
         except UserError as error:
-            raise ValueError(f"map.slice: {error}") from error
+            raise ValueError(f"map.slice: to {error.asked}: {error.found}") from error
         return self
 
 
@@ -87,3 +89,34 @@ class LineOptions(Section):
         if ends and self.start == self.end:
             raise ValueError("map.line: start and end are one point")
         return self
+
+
+def checked(model: type[_Options], given: Mapping[str, object], asked: str) -> _Options:
+    """Options that did not come from a configuration, with mistakes as one sentence.
+
+    Parameters
+    ----------
+    model:
+        Their model.
+    given:
+        Values by name; None is as good as absent.
+    asked:
+        What they are for, for the message.
+
+    Raises
+    ------
+    UserError
+        With all mistakes.
+    """
+    try:
+        return model.model_validate({k: x for k, x in given.items() if x is not None})
+    except ValidationError as error:
+        said = [f"{' '.join(map(str, e['loc']))} {_bare(e['msg'])}" for e in error.errors()]
+        text = "; ".join(dict.fromkeys(one.strip() for one in said))
+        raise UserError(asked, text, "Correct the options.") from None
+
+
+def _bare(message: str) -> str:
+    """A mistake without what pydantic and the section put before it."""
+    bare = message.removeprefix("Value error, ")
+    return bare.removeprefix("map.slice: ").removeprefix("map.line: ")
