@@ -19,6 +19,7 @@ PYTHON = [
     ROOT / "README.md",
     DOCS / "tutorials" / "five-minutes.md",
     DOCS / "how-to" / "python.md",
+    DOCS / "how-to" / "maps.md",
 ]
 PYTHON += [DOCS / "reference" / "files.md"]
 

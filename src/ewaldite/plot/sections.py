@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+# Of absent samples where the colours about zero are nearly white
+_DARKER = "#b4bac1"
 # What varies about zero, by the name that the program gives it
 _SIGNED = ("variational", "3D-ΔPDF")
 _REAL_NAMES = str.maketrans("hkl", "uvw")
@@ -157,7 +159,14 @@ def draw_section(
     x, y = plane.points(p[:, None], q[None, :])
     hole = ~present[part] & (lengths[part] <= reach)
     grey = np.ma.masked_where(~hole, np.zeros(hole.shape))
-    axes.pcolormesh(x, y, grey, cmap=ListedColormap([ABSENT]), rasterized=True, linewidth=0)
+    axes.pcolormesh(
+        x,
+        y,
+        grey,
+        cmap=ListedColormap([_DARKER if view.is_signed else ABSENT]),
+        rasterized=True,
+        linewidth=0,
+    )
     low, high = limits or robust_limits(values, symmetric=view.is_signed)
     name = colours or (DIVERGING if view.is_signed else SEQUENTIAL)
     mesh = axes.pcolormesh(
