@@ -24,8 +24,8 @@ from ewaldite.spectroscopy.options import (
 from ewaldite.spectroscopy.plain_table import is_plain
 from ewaldite.spectroscopy.resolve import resolve, resolve_plain
 
-#: Events of a block of the table: some 60 MB with all its columns.
-BLOCK = 250_000
+#: Events of a block of the table: some 25 MB with all its columns.
+BLOCK = 100_000
 
 
 @dataclass(frozen=True)

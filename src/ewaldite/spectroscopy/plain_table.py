@@ -104,9 +104,8 @@ class PlainTable:
             )
             parts.append(_converted(converter, values["t"][chosen], table))
             order.append(chosen)
-        block = sc.concat(parts, EVENT)
-        back = np.argsort(np.concatenate(order), kind="stable")
-        block = block[sc.array(dims=[EVENT], values=back)] if len(parts) > 1 else block
+        places = sc.array(dims=[EVENT], values=np.concatenate(order))
+        block = sc.sort(sc.concat(parts, EVENT), places)
         numbers = self.converter.instrument.detector_number[np.maximum(pixels, 0)]
         block.coords["detector_number"] = sc.array(
             dims=[EVENT], values=numbers.astype(np.int32)

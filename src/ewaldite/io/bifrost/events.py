@@ -17,6 +17,7 @@ from ewaldite.model.experiment import FloatArray, IntArray
 
 #: Events of a slab: some MB, so that reading is fast and memory small.
 SLAB = 1_000_000
+_EVENT_FIELDS = {"event_id", "event_time_offset", "event_time_zero", "event_index"}
 
 
 @dataclass(frozen=True)
@@ -165,13 +166,14 @@ def event_group(group: h5py.Group) -> h5py.Group | None:
     Returns
     -------
     :
-        The first NXevent_data in it, or the group itself if it has the events; None if neither.
+        The first NXevent_data in it that holds something, or the group itself if it has the
+        events; None if neither.
     """
     found = [node for node in group.values() if nexus_class(node) == "NXevent_data"]
-    full = [node for node in found if "event_time_offset" in node]
-    if full:
-        return full[0]
-    return group if "event_time_offset" in group else None
+    for node in (*found, group):
+        if _EVENT_FIELDS & set(node):
+            return node
+    return None
 
 
 def read_rows(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:

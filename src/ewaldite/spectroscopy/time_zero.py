@@ -1,0 +1,114 @@
+"""Time zero, from where the elastic line is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ewaldite.errors import UserError
+from ewaldite.geometry.neutron import speed
+from ewaldite.model.experiment import FloatArray
+from ewaldite.spectroscopy.primary import Primary
+
+#: Fewest events of an elastic line that say something.
+FEWEST = 50
+_ROUNDS = 50
+_STILL = 1e-9
+
+
+@dataclass(frozen=True)
+class TimeZero:
+    """How late neutrons of the elastic line are.
+
+    Attributes
+    ----------
+    offset:
+        To be added to the emission (parked) or to the choppers' times (spinning), s.
+    error:
+        Standard error, s.
+    events:
+        In the window around the line.
+    """
+
+    offset: float
+    error: float
+    events: int
+
+
+def elastic_time_zero(
+    primary: Primary,
+    time_at_sample: ArrayLike,
+    k_f: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    window: float = 1.5e-3,
+) -> TimeZero:
+    r"""Fit the time zero to the elastic line.
+
+    An elastic neutron has :math:`v_i = v_f`, and so left the place where neutrons are timed at
+    :math:`t_s - L/v_f`. The mean difference from the time that ``primary`` assumes is the
+    offset. It is taken within a window about itself, until it stands still; the same window on
+    either side makes a smooth background harmless, and what it shifts falls with its fraction.
+
+    Parameters
+    ----------
+    primary:
+        The way in, with length and time of reference.
+    time_at_sample:
+        Unwrapped; dims (event), s.
+    k_f:
+        dims (event), 1/Å.
+    weight:
+        dims (event); 1 if None.
+    window:
+        On either side of the line, s: some widths of the pulse, or of the opening.
+
+    Returns
+    -------
+    :
+        Offset, with its standard error.
+
+    Raises
+    ------
+    UserError
+        If there is no line.
+    """
+    time = np.asarray(time_at_sample, dtype=np.float64)
+    length = primary.sample_distance - primary.reference_distance
+    late = time - length / speed(np.asarray(k_f, dtype=np.float64)) - primary.reference_time
+    weights = np.ones(late.size) if weight is None else np.asarray(weight, dtype=np.float64)
+    usable = np.isfinite(late) & (weights > 0.0)
+    late, weights = late[usable], weights[usable]
+    center = _highest(late, weights, window)
+    for _ in range(_ROUNDS):
+        near = np.abs(late - center) <= window
+        if not np.any(near):
+            break
+        moved = float(np.average(late[near], weights=weights[near]))
+        if abs(moved - center) < _STILL:
+            break
+        center = moved
+    near = np.abs(late - center) <= window
+    effective = _effective(weights[near])
+    if effective < FEWEST:
+        raise UserError(
+            "fit the time zero to the elastic line",
+            f"there are {effective:.0f} events within {1e3 * window:g} ms of it",
+            f"Give a run with at least {FEWEST} elastic events, or a wider window.",
+        )
+    spread = np.sqrt(np.average((late[near] - center) ** 2, weights=weights[near]))
+    return TimeZero(center, float(spread / np.sqrt(effective)), int(np.count_nonzero(near)))
+
+
+def _highest(late: FloatArray, weights: FloatArray, window: float) -> float:
+    """Middle of the fullest bin within ten windows of zero: where the line is, roughly."""
+    edges = np.arange(-10.0, 10.5, 0.5) * window
+    held, _ = np.histogram(late, edges, weights=weights)
+    return float((edges[np.argmax(held)] + edges[np.argmax(held) + 1]) / 2.0)
+
+
+def _effective(weights: NDArray[np.float64]) -> float:
+    squares = float(np.sum(weights**2))
+    return float(np.sum(weights)) ** 2 / squares if squares else 0.0

@@ -1,0 +1,84 @@
+"""Options of the neutron chain, and the words about mistakes in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ewaldite.errors import UserError
+from ewaldite.spectroscopy.config import config_text, read_config
+from ewaldite.spectroscopy.options import SpectroscopyOptions
+
+SMALL = """
+[output]
+directory = "out"
+[[run]]
+file = "raw.nxs"
+[primary]
+mode = "parked"
+emission_time = "1.72 ms"
+earliest_at_sample = "143 ms"
+[sample]
+cell = [5, 5, 5, 90, 90, 90]
+u = [1, 0, 0]
+v = [0, 0, 1]
+[mask]
+tube_ends = 3
+[[mask.window]]
+name = "prompt"
+start = "0 ms"
+stop = "2 ms"
+"""
+
+
+def read(tmp_path: Path, text: str) -> SpectroscopyOptions:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return read_config(path)
+
+
+def test_a_small_configuration(tmp_path: Path) -> None:
+    options = read(tmp_path, SMALL)
+    assert options.run[0].file == Path("raw.nxs")
+    assert options.primary.emission_time == "1.72 ms"
+    assert options.sample.cell == (5, 5, 5, 90, 90, 90)
+    assert options.mask.window[0].name == "prompt"
+
+
+def test_all_options_as_text_are_the_same_options(tmp_path: Path) -> None:
+    options = read(tmp_path, SMALL)
+    assert read(tmp_path, config_text(options)) == options
+    assert read(tmp_path, config_text(SpectroscopyOptions())) == SpectroscopyOptions()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[primary]\nmod = 'parked'", r"no option 'mod' in \[primary\] \(did you mean 'mode'"),
+        ("[primary]\nmode = 'fast'", r"'mode' in \[primary\] should be"),
+        ("[run]\nfile = 'a'", r"\[run\] is a single table. Write \[\[run\]\]"),
+        ("[[run]]\na3 = '1 deg'", r"'file' in \[\[run\]\] number 1 is missing"),
+        (
+            "[[mask.window]]\nname = 'a'\nstart = '0 ms'",
+            r"'stop' in \[\[mask.window\]\] number 1 is missing",
+        ),
+        ("[primary]\npsc_time = '8 ms'", "psc_time and psc_distance: give both or neither"),
+        ("[primary]\nlatest_at_sample = '8 ms'", "latest_at_sample needs earliest_at_sample"),
+        ("[primary]\nwavelengths = [5, 4]", "do not ascend from 0"),
+        ("[sample]\ncell = [5, 5, 5, 90, 90, 90]", "takes a cell and one of"),
+        ("[sample]\nu = [1, 0, 0]", "u and v: give both or neither"),
+        ("[sample]\nu = [1, 0, 0]\nv = [0, 1, 0]", "takes a cell and one of"),
+        (
+            "[sample]\ncell = [5, 5, 5, 90, 90, 90]\n[[sample.reflection]]\n"
+            "hkl = [1, 0, 0]\na3 = 1\nA4 = 2",
+            "two are needed",
+        ),
+        ("[mask]\ntimes = [[3, 2]]", "3.0 is not before 2.0"),
+        ("[mask]\ntube_ends = -1", r"'tube_ends' in \[mask\] should be greater"),
+        ("[[mask.polygon]]\nname = 'a b'\naxes = ['h', 'k']\nvertices = []", "must begin with"),
+    ],
+)
+def test_says_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        read(tmp_path, text)

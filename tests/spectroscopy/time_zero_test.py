@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ewaldite.errors import UserError
+from ewaldite.spectroscopy.frames import Frames
+from ewaldite.spectroscopy.primary import Primary, parked, spinning
+from ewaldite.spectroscopy.time_zero import elastic_time_zero
+
+LENGTH, SPEED = 161.9988, 629.6223
+FRAMES = Frames(0.143)
+
+
+def line(
+    primary: Primary, width: float, late: float, seed: int, background: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Elastic events of a pulse of some width, on a flat background in time."""
+    rng = np.random.default_rng(seed)
+    k_f = rng.uniform(1.14, 1.56, 40_000)
+    flight = (LENGTH - primary.reference_distance) / (SPEED * k_f)
+    left = primary.reference_time + late + rng.normal(0.0, width, k_f.size)
+    time = left + flight
+    other = rng.uniform(-0.02, 0.02, background) + time[:background]
+    return np.concatenate([time, other]), np.concatenate([k_f, k_f[:background]])
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(-1e-3, 1e-3), st.integers(0, 1000), st.booleans())
+def test_a_planted_offset_is_found(late: float, seed: int, spins: bool) -> None:
+    primary = (
+        spinning(LENGTH, 6.349, 8.41e-3, FRAMES) if spins else parked(LENGTH, 1.72e-3, FRAMES)
+    )
+    width = 2e-4 if spins else 8e-4
+    time, k_f = line(primary, width, late, seed, background=5_000)
+    window = 6 * width if spins else 4 * width
+    found = elastic_time_zero(primary, time, k_f, window=window)
+    assert abs(found.offset - late) < 5e-6 + 4 * found.error
+    assert found.error < 10e-6
+    np.testing.assert_allclose(found.error, width / np.sqrt(40_000), rtol=0.5)
+
+
+def test_weights_count() -> None:
+    primary = parked(LENGTH, 1.72e-3, FRAMES)
+    time, k_f = line(primary, 1e-4, 3e-4, 0)
+    early, _ = line(primary, 1e-4, -2e-4, 1)
+    both = np.concatenate([time, early]), np.concatenate([k_f, k_f])
+    weight = np.repeat([1.0, 0.0], time.size)
+    found = elastic_time_zero(primary, *both, weight=weight, window=6e-4)
+    np.testing.assert_allclose(found.offset, 3e-4, atol=3e-6)
+    assert found.events == time.size
+
+
+def test_says_when_there_is_no_line() -> None:
+    with pytest.raises(UserError, match="there are 3 events within"):
+        elastic_time_zero(
+            parked(LENGTH, 0.0, FRAMES), LENGTH / (SPEED * np.ones(3)), np.ones(3)
+        )
+    with pytest.raises(UserError, match="there are 0 events"):
+        elastic_time_zero(parked(LENGTH, 0.0, FRAMES), [np.nan], [1.0])
