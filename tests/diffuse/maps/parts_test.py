@@ -9,9 +9,10 @@ import scipp as sc
 from diffuse.maps.worlds import CELL, D_MIN, metric_of, sphere
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.maps.bragg_map import bragg_density, total_density
+from ewaldite.diffuse.maps.bragg_map import bragg_density
 from ewaldite.diffuse.maps.expand import expand, to_table
 from ewaldite.diffuse.maps.parts import isotropic_parts, make_parts, split_map, voxel_weight
+from ewaldite.diffuse.maps.total_map import total_density
 from ewaldite.diffuse.observations import grid_of, index_of
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
@@ -102,25 +103,60 @@ def test_the_integral_of_the_density_is_the_bragg_intensity(
     assert whole[~there].max(initial=0.0) == 0.0
 
 
-def test_the_total_is_the_sum_where_both_are_known() -> None:
+def total_of(diffuse: sc.DataArray, density: sc.DataArray) -> sc.DataArray:
+    group, metric = space_group("P 21 21 21"), metric_of(CELL["P 21 21 21"])
+    isotropic, variational, _ = isotropic_parts(diffuse, group, metric)
+    return total_density(diffuse, density, isotropic, variational, group, metric)
+
+
+def test_the_total_is_the_sum_and_the_isotropic_part_stands_in() -> None:
     group = space_group("P 21 21 21")
     merged = sphere("P 21 21 21", GRID, lambda hkl, s: 1 + s)
-    bragg = reflections("P 21 21 21")
+    density = bragg_density(reflections("P 21 21 21"), GRID, group)
     nodes = np.all(index_of(merged) % 3 == 0, axis=1)
-    rng = np.random.default_rng(4)
-    taken_out = nodes & (rng.random(len(nodes)) < 0.5)
+    taken_out = nodes & (np.random.default_rng(4).random(len(nodes)) < 0.5)
     left = merged[sc.array(dims=["voxel"], values=~taken_out)]
-    total = total_density(left, bragg_density(bragg, GRID, group))
+    total = total_of(left, density)
     assert len(total) == len(merged)
-    order = [
-        np.lexsort(index_of(t).T) for t in (total, merged, bragg_density(bragg, GRID, group))
-    ]
-    found = total.values[order[0]]
-    diffuse = np.where(taken_out, 0.0, merged.values)[order[1]]
-    peaks = np.zeros(len(merged))
-    peaks[nodes[order[1]]] = bragg_density(bragg, GRID, group).values[order[2]]
-    np.testing.assert_allclose(found, diffuse + peaks, rtol=1e-12)
+    order = [np.lexsort(index_of(t).T) for t in (total, merged, density)]
+    expected = merged.values[order[1]]
+    expected[nodes[order[1]]] += density.values[order[2]]
+    # 1 + s is isotropic: the curve gives it where the filter left nothing
+    np.testing.assert_allclose(total.values[order[0]], expected, rtol=1e-6)
+    noise = np.where(taken_out, 0.0, merged.variances)[order[1]]
+    noise[nodes[order[1]]] += density.variances[order[2]]
+    np.testing.assert_allclose(total.variances[order[0]], noise, atol=1e-6)
     assert grid_of(total) == GRID
+
+
+def test_what_stands_in_is_as_uncertain_as_the_signal_varies() -> None:
+    group, rng = space_group("P 21 21 21"), np.random.default_rng(5)
+    merged = sphere("P 21 21 21", GRID, lambda hkl, s: 5 + 2 * rng.normal(size=len(s)))
+    density = bragg_density(reflections("P 21 21 21"), GRID, group)
+    nodes = np.all(index_of(merged) % 3 == 0, axis=1)
+    total = total_of(merged[sc.array(dims=["voxel"], values=~nodes)], density)
+    at = np.all(index_of(total) % 3 == 0, axis=1)
+    order = [
+        np.lexsort(index_of(t).T) for t in (total[sc.array(dims=["voxel"], values=at)], density)
+    ]
+    spread = total.variances[at][order[0]] - density.variances[order[1]]
+    assert np.mean(spread) == pytest.approx(4.0, rel=0.1)
+    value = total.values[at][order[0]] - density.values[order[1]]
+    assert np.mean(value) == pytest.approx(5.0, abs=0.3)
+
+
+def test_what_is_diffuse_under_a_spot_is_taken_from_it() -> None:
+    bragg = reflections("P 1")
+    peak = bragg.values.copy()
+    bragg.values = peak + 0.3
+    bragg.coords["diffuse"] = sc.array(
+        dims=["voxel"], values=np.full(len(bragg), 0.3), unit=bragg.unit
+    )
+    density = bragg_density(bragg, GRID, space_group("P 1"))
+    np.testing.assert_allclose(np.sort(density.values), np.sort(peak * 27), rtol=1e-9)
+    bragg.coords["diffuse"].values[:] = np.nan
+    density = bragg_density(bragg, GRID, space_group("P 1"))
+    np.testing.assert_allclose(np.sort(density.values), np.sort((peak + 0.3) * 27), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("mode", "sharing"), [("node", 1), ("split", 8)])
@@ -132,31 +168,6 @@ def test_the_relative_error_of_a_reflection_stays(mode: str, sharing: int) -> No
     np.testing.assert_allclose(density.values, bragg.values[0] * 8 / sharing)
     ratio = bragg.variances / bragg.values**2
     np.testing.assert_allclose(density.variances / density.values**2, ratio[0])
-
-
-def test_what_is_diffuse_under_a_spot_counts_once() -> None:
-    """The integral over a cell is that of peak and diffuse, whatever the filter took out."""
-    group, n = space_group("P 1"), 27
-    merged = sphere("P 1", GRID, lambda hkl, s: 2.0 + 0 * s)
-    nodes = np.all(index_of(merged) % 3 == 0, axis=1)
-    bragg = reflections("P 1")
-    peak, taken = bragg.values.copy(), 1.0 / n
-    # the filter took the voxel at the node out, with the diffuse scattering in it
-    bragg.values = peak + 2.0 * taken
-    bragg.coords["diffuse"] = sc.array(
-        dims=["voxel"], values=np.full(len(bragg), 2.0 * taken), unit=bragg.unit
-    )
-    left = merged[sc.array(dims=["voxel"], values=~nodes)]
-    density = bragg_density(bragg, GRID, group)
-    np.testing.assert_allclose(np.sort(density.values), np.sort(peak * n), rtol=1e-9)
-    for diffuse in (left, merged):
-        total = total_density(diffuse, density)
-        assert len(total) == len(merged)
-        order = np.lexsort(index_of(total).T)
-        there = np.lexsort(index_of(merged).T)
-        found = total.values[order][nodes[there]]
-        wanted = 2.0 + density.values[np.lexsort(index_of(density).T)]
-        np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
 def test_masked_reflections_are_left_out() -> None:
@@ -189,14 +200,14 @@ def test_wanted_parts_come_in_order_and_bragg_needs_a_table() -> None:
 
 
 def test_scales_and_grids_must_agree() -> None:
-    group = space_group("P 1")
-    merged = sphere("P 1", GRID, lambda hkl, s: 1 + s)
+    group = space_group("P 21 21 21")
+    merged = sphere("P 21 21 21", GRID, lambda hkl, s: 1 + s)
     for other in (Grid((1, 1, 1)), GRID):
-        density = bragg_density(reflections("P 1"), other, group)
+        density = bragg_density(reflections("P 21 21 21"), other, group)
         if other == GRID:
             density.unit = "one"
         with pytest.raises(UserError, match="one scale and one grid"):
-            total_density(merged, density)
+            total_of(merged, density)
 
 
 def test_masked_rows_do_not_enter_the_mean() -> None:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.maps.common import inherited
-from ewaldite.diffuse.observations import grid_coords, grid_of, index_of
+from ewaldite.diffuse.observations import grid_coords
 from ewaldite.errors import UserError
-from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.model.grid import Grid
 from ewaldite.model.sums import packed
 
@@ -50,14 +49,14 @@ def bragg_density(
     -------
     :
         dims (voxel), in the asymmetric unit; the unit of the intensities, coordinates of the
-        grid, and ``diffuse``, the density of what was subtracted.
+        grid.
 
     Raises
     ------
     UserError
         If an index is not whole, or the Laue group does not leave the grid invariant.
     """
-    use = _shown(bragg)
+    use = shown(bragg)
     hkl = np.stack([bragg.coords[x].values for x in "hkl"], axis=-1)[use]
     whole = np.rint(hkl)
     if np.abs(hkl - whole).max(initial=0.0) > _NEAR:
@@ -83,18 +82,13 @@ def bragg_density(
     _, first = np.unique(packed(index), return_index=True)
     coords = grid_coords(grid, index[first]) | inherited(bragg)
     coords["space_group"] = sc.scalar(group.name)
-    coords["diffuse"] = sc.array(
-        dims=["voxel"],
-        values=np.repeat(under * factor, len(corners))[first],
-        unit=bragg.unit,
-    )
     data = sc.array(
         dims=["voxel"], values=values[first], variances=variances[first], unit=bragg.unit
     )
     return sc.DataArray(data, coords=coords, name="Bragg intensity")
 
 
-def _shown(table: sc.DataArray) -> NDArray[np.bool_]:
+def shown(table: sc.DataArray) -> NDArray[np.bool_]:
     """Rows with a number that no mask excludes; dims (voxel), bool."""
     use = np.asarray(np.isfinite(table.values) & np.isfinite(table.variances))
     for mask in table.masks.values():
@@ -114,51 +108,3 @@ def _around(grid: Grid) -> IntArray:
     offset = grid.numerator(np.zeros(3, dtype=np.int64)) % 2
     sides = [np.array([-1, 1]) if odd else np.array([0]) for odd in offset]
     return np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 3)
-
-
-def total_density(diffuse: sc.DataArray, bragg: sc.DataArray) -> sc.DataArray:
-    """Diffuse and Bragg density together.
-
-    The diffuse intensity of a voxel stands for the whole voxel, also where the filter took a
-    part of it out; the Bragg density is added. Where all of the voxel was taken out, what was
-    diffuse under the spot, there and in other voxels that are absent for it, is added in its
-    place. So the integral over a cell is kept.
-
-    Parameters
-    ----------
-    diffuse:
-        Merged table; dims (voxel). Masked and NaN rows are left out.
-    bragg:
-        See :func:`bragg_density`; dims (voxel), on the same grid.
-
-    Returns
-    -------
-    :
-        dims (voxel), the rows of either, values and variances added where both are known.
-
-    Raises
-    ------
-    UserError
-        If grids or units differ.
-    """
-    units = [intensity_unit(table) for table in (diffuse, bragg)]
-    if grid_of(diffuse) != grid_of(bragg) or units[0] != units[1]:
-        raise UserError(
-            "add Bragg and diffuse intensity",
-            f"one is in {units[0]} on {grid_of(diffuse)}, the other in {units[1]} on "
-            f"{grid_of(bragg)}",
-            "Bring both to one scale and one grid.",
-        )
-    kept = [table[sc.array(dims=["voxel"], values=_shown(table))] for table in (diffuse, bragg)]
-    index = np.concatenate([index_of(table) for table in kept])
-    _, first, home = np.unique(packed(index), return_index=True, return_inverse=True)
-    values: FloatArray = np.bincount(
-        home, np.concatenate([table.values for table in kept])
-    ).astype(np.float64)
-    variances = np.bincount(home, np.concatenate([table.variances for table in kept]))
-    node = home[len(kept[0]) :]
-    bare = ~np.isin(node, home[: len(kept[0])])
-    values[node[bare]] += _under(kept[1])[bare]
-    coords = grid_coords(grid_of(diffuse), index[first]) | inherited(diffuse)
-    data = sc.array(dims=["voxel"], values=values, variances=variances, unit=diffuse.unit)
-    return sc.DataArray(data, coords=coords, name="total intensity")

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.isotropic import WIDTH, IsotropicCurve, isotropic_curve, split
-from ewaldite.diffuse.maps.bragg_map import bragg_density, total_density
+from ewaldite.diffuse.maps.bragg_map import bragg_density
 from ewaldite.diffuse.maps.common import inherited
 from ewaldite.diffuse.maps.expand import to_table
+from ewaldite.diffuse.maps.total_map import total_density
 from ewaldite.diffuse.merging.statistics import length_at_centre
 from ewaldite.diffuse.observations import grid_of, index_of
 from ewaldite.errors import UserError
@@ -202,10 +203,13 @@ def make_parts(
     made: dict[str, sc.DataArray] = {"diffuse": merged}
     if bragg is not None and {"bragg", "total"} & set(names):
         made["bragg"] = bragg_density(bragg, grid_of(merged), group, friedel=friedel)
-        made["total"] = total_density(merged, made["bragg"])
-    if {"isotropic", "variational"} & set(names):
+    if {"isotropic", "variational", "total"} & set(names):
         made["isotropic"], made["variational"], _ = isotropic_parts(
             merged, group, metric, width=width, friedel=friedel
+        )
+    if "total" in names:
+        made["total"] = total_density(
+            merged, made["bragg"], made["isotropic"], made["variational"], group, metric
         )
     return {name: made[name] for name in names}
 
