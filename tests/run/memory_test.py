@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ewaldite.run.memory import current_rss, peak_rss
+from ewaldite.run import memory
+from ewaldite.run.memory import current_rss, give_back, peak_rss
 
 
 def test_reads_the_fields_of_the_status_file(tmp_path: Path) -> None:
@@ -30,3 +31,23 @@ def test_follows_an_allocation() -> None:
     assert peak_rss() >= 0.99 * during
     del block
     assert current_rss() < during - 0.9 * size
+
+
+@pytest.mark.skipif(memory._malloc_trim() is None, reason="needs the C library of GNU")
+def test_pieces_that_were_freed_are_given_back() -> None:
+    give_back()
+    before = current_rss()
+    # Pieces that are too small to be mapped one by one; the last one pins the end of the heap
+    pieces = [np.ones(8_000) for _ in range(2_000)]
+    held = current_rss() - before
+    assert held > 100_000_000
+    del pieces[:-1]
+    kept = current_rss() - before
+    give_back()
+    assert current_rss() - before < 0.2 * held
+    assert kept > current_rss() - before
+
+
+def test_other_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_malloc_trim", lambda: None)
+    give_back()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ewaldite.errors import UserError
 from ewaldite.run.digest import digest_parts
+from ewaldite.run.memory import give_back
 from ewaldite.run.records import (
     StepRecord,
     made_files,
@@ -89,6 +90,7 @@ def run_steps(
             # a step that is killed while it replaces its files must not look finished
             write_records(state_file, records)
         step.run()
+        give_back()  # the next step asks how much is free
         records[step.name] = _record(step, records, state_file.parent)
         write_records(state_file, records)
         redone.append(step.name)

@@ -114,9 +114,10 @@ class Filling:
 
     def __init__(self, box: Box) -> None:
         self.box = box
-        self.values = np.full(box.shape, np.nan)
-        self.variances = np.full(box.shape, np.nan)
-        self.absent = np.ones(box.shape, np.bool_)
+        # Filled where it will stay: a copy would take as much again
+        sizes = dict(zip("hkl", box.shape, strict=True))
+        self._data = sc.full(sizes=sizes, value=np.nan, variance=np.nan)
+        self._absent = sc.full(sizes=sizes, value=True)
 
     def put(self, index: IntArray, values: FloatArray, variances: FloatArray) -> None:
         """Set voxels; those outside the box are left out.
@@ -130,16 +131,16 @@ class Filling:
         """
         inside = self.box.holds(index)
         place = tuple((index[inside] - self.box.low).T)
-        self.values[place] = values[inside]
-        self.variances[place] = variances[inside]
-        self.absent[place] = False
+        self._data.values[place] = values[inside]
+        self._data.variances[place] = variances[inside]
+        self._absent.values[place] = False
 
     def finish(self, source: sc.DataArray) -> sc.DataArray:
         """Return the map: dims (h, k, l), the mask ``absent``; name and unit of its source."""
-        dims = ["h", "k", "l"]
+        self._data.unit = source.unit
         return sc.DataArray(
-            sc.array(dims=dims, values=self.values, variances=self.variances, unit=source.unit),
+            self._data,
             coords=self.box.coords | inherited(source),
-            masks={"absent": sc.array(dims=dims, values=self.absent)},
+            masks={"absent": self._absent},
             name=source.name or "intensity",
         )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.maps.expand import map_bytes
+from ewaldite.diffuse.maps.expand import map_bytes, map_shape
 from ewaldite.errors import UserError
 from ewaldite.run.budget import memory_budget
 from ewaldite.run.sizes import format_bytes
 
 # Å; a finer map is refused all the same, and its indices would not be numbers any more
 _FINEST = 1e-6
+# Bytes a voxel while the map is written: its errors in single precision
+_WRITTEN = 4
 
 
 def check_map_size(context: Context, held: int = 0) -> None:
@@ -29,9 +33,8 @@ def check_map_size(context: Context, held: int = 0) -> None:
     """
     options = context.options
     d_min = max(context.d_min, _FINEST)
-    needed = map_bytes(
-        options.map.grid, context.group, context.metric, d_min, options.map.limits
-    )
+    box = options.map.grid, context.group, context.metric, d_min, options.map.limits
+    needed = map_bytes(*box) + _WRITTEN * prod(map_shape(*box))
     budget = memory_budget(options.run.memory)
     if needed + held > budget.bytes:
         raise UserError(

@@ -131,7 +131,8 @@ def _encode(variable: sc.Variable) -> Any:
 def _spread(variable: sc.Variable) -> dict[str, Any]:
     variances = np.asarray(variable.variances, dtype=str(variable.dtype))
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        errors = np.sqrt(variances).astype(np.float32)
+        # Without a copy in double precision: a map takes a gigabyte
+        errors = np.sqrt(variances, out=np.empty(variances.shape, dtype=np.float32))
     return {"variances": variances, "errors": errors}
 
 
