@@ -77,31 +77,32 @@ def test_other_seeds_deal_otherwise() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 400), st.integers(1, 90))
-def test_survey_counts_and_takes_out_again(seed: int, n: int, distinct: int) -> None:
-    rng = np.random.default_rng(seed)
-    keys, share = rng.integers(0, distinct, n), rng.random(n)
-    columns, used = kernel.empty_survey(), 0
-    for part in np.array_split(np.arange(n), 3):
-        found = kernel.survey(keys[part], share[part], *columns, used, 1)
-        columns, used = found[:5], found[5]
-        assert np.array_equal(columns[2][found[6]], keys[part])
-    gone = rng.random(n) < 0.3
-    found = kernel.survey(keys[gone], share[gone], *columns, used, -1)
-    unique, number, total, used = found[2], found[3], found[4], found[5]
-    expected = np.unique(keys)
-    order = np.argsort(unique[:used])
-    assert np.array_equal(unique[:used][order], expected)
-    left = [np.sum(~gone & (keys == key)) for key in expected]
-    assert np.array_equal(number[:used][order], left)
-    shares = [share[~gone & (keys == key)].sum() for key in expected]
-    np.testing.assert_allclose(total[:used][order], shares, atol=1e-12)
+def test_places_are_found_block_by_block(seed: int, n: int, distinct: int) -> None:
+    keys = np.random.default_rng(seed).integers(0, distinct, n)
+    columns, used = kernel.no_places(), 0
+    for part in np.array_split(keys, 3):
+        *columns, used, row = kernel.places(part, *columns, used)
+        assert np.array_equal(columns[2][row], part)
+    assert np.array_equal(np.sort(columns[2][:used]), np.unique(keys))
 
 
-def test_a_survey_grows_beyond_its_first_table() -> None:
+def test_places_grow_beyond_the_first_table() -> None:
     keys = np.random.default_rng(2).integers(0, 2**62, 90_000)
-    found = kernel.survey(keys, np.ones(90_000), *kernel.empty_survey(), 0, 1)
-    assert found[5] == len(np.unique(keys))
-    assert np.array_equal(found[2][found[6]], keys)
+    _, _, unique, used, row = kernel.places(keys, *kernel.no_places(), 0)
+    assert used == len(np.unique(keys))
+    assert np.array_equal(unique[row], keys)
+
+
+def test_what_is_counted_can_be_taken_out_again() -> None:
+    rng = np.random.default_rng(3)
+    row, share = rng.integers(0, 9, 200).astype(np.int32), rng.random(200)
+    number, total = np.zeros(9, np.int32), np.zeros(9)
+    kernel.tally(row, share, number, total, 1)
+    assert np.array_equal(number, np.bincount(row, minlength=9))
+    np.testing.assert_allclose(total, np.bincount(row, share, minlength=9))
+    kernel.tally(row[:150], share[:150], number, total, -1)
+    assert np.array_equal(number, np.bincount(row[150:], minlength=9))
+    np.testing.assert_allclose(total, np.bincount(row[150:], share[150:], minlength=9))
 
 
 def test_rows_of_keys_that_are_not_there() -> None:

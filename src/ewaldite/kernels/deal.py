@@ -1,4 +1,4 @@
-"""Voxels surveyed block by block, and their observations dealt into halves."""
+"""Voxels found block by block, and their observations dealt into halves."""
 
 from __future__ import annotations
 
@@ -32,53 +32,33 @@ def draw(seed: int, key: int, number: int) -> np.uint64:
 
 
 @numba.njit(nogil=True, cache=True)
-def empty_survey() -> tuple[IntArray, RowArray, IntArray, RowArray, FloatArray]:
-    """Return the columns of :func:`survey` before the first block."""
+def no_places() -> tuple[IntArray, RowArray, IntArray]:
+    """Return hash table and keys of :func:`places` before the first block."""
     slots_key, slots_row = new_slots(1 << 16)
-    size = 1 << 15
-    return (
-        slots_key,
-        slots_row,
-        np.empty(size, np.int64),
-        np.zeros(size, np.int32),
-        np.zeros(size, np.float64),
-    )
+    return slots_key, slots_row, np.empty(1 << 15, np.int64)
 
 
 @numba.njit(nogil=True, cache=True)
-def survey(
-    keys: IntArray,
-    share: FloatArray,
-    slots_key: IntArray,
-    slots_row: RowArray,
-    unique: IntArray,
-    number: RowArray,
-    total: FloatArray,
-    used: int,
-    sign: int,
-) -> tuple[IntArray, RowArray, IntArray, RowArray, FloatArray, int, RowArray]:
-    """Count the observations of every voxel, and sum their shares.
+def places(
+    keys: IntArray, slots_key: IntArray, slots_row: RowArray, unique: IntArray, used: int
+) -> tuple[IntArray, RowArray, IntArray, int, RowArray]:
+    """Give every distinct key a row, in the order of discovery.
 
     Parameters
     ----------
     keys:
-        Packed voxel of an observation; dims (observation), int64, not negative.
-    share:
-        dims (observation), float64.
+        dims (observation), int64, not negative.
     slots_key, slots_row:
-        Hash table of the voxels found; dims (slot).
-    unique, number, total:
-        Key, number of observations and summed share of a voxel in the order of discovery; dims
-        (voxel), longer than what is used.
+        Hash table of the keys found; dims (slot).
+    unique:
+        Key of each row; dims (row), half as long as the slots.
     used:
-        Voxels found.
-    sign:
-        1 adds the observations, -1 takes them out again.
+        Rows given so far.
 
     Returns
     -------
     :
-        The five columns, longer where that was needed; the voxels found; row of each
+        Hash table and keys, longer where that was needed; rows given; row of each
         observation, dims (observation), int32.
     """
     row = np.empty(keys.size, np.int32)
@@ -91,19 +71,33 @@ def survey(
                 longer = np.empty(2 * used, np.int64)
                 longer[:used] = unique
                 unique = longer
-                more = np.zeros(2 * used, np.int32)
-                more[:used] = number
-                number = more
-                sums = np.zeros(2 * used, np.float64)
-                sums[:used] = total
-                total = sums
             insert(slots_key, slots_row, keys[i], r)
             unique[used] = keys[i]
             used += 1
-        number[r] += sign
-        total[r] += sign * share[i]
         row[i] = r
-    return slots_key, slots_row, unique, number, total, used, row
+    return slots_key, slots_row, unique, used, row
+
+
+@numba.njit(nogil=True, cache=True)
+def tally(
+    row: RowArray, share: FloatArray, number: RowArray, total: FloatArray, sign: int
+) -> None:
+    """Count observations in rows and sum their shares, or take them out with sign -1.
+
+    Parameters
+    ----------
+    row:
+        dims (observation), int32.
+    share:
+        dims (observation), float64.
+    number, total:
+        Change; dims (row).
+    sign:
+        1 or -1.
+    """
+    for i in range(row.size):
+        number[row[i]] += sign
+        total[row[i]] += sign * share[i]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -129,19 +123,31 @@ def _deal_one(
 
 @numba.njit(nogil=True, cache=True)
 def deal_number(
-    row: RowArray,
-    seed: int,
+    row: IntArray,
     key: IntArray,
+    seed: int,
     number: RowArray,
     seen: RowArray,
     lead: RowArray,
 ) -> NDArray[np.bool_]:
-    """Deal the observations of every voxel into halves of equal number; see :func:`deal`."""
+    """Deal the observations of every row into halves of equal number; see :func:`deal`.
+
+    Parameters
+    ----------
+    row, key:
+        Row of an observation and the key of that row; dims (observation), int64.
+    seed, number, seen, lead:
+        As there.
+
+    Returns
+    -------
+    :
+        True in the first half; dims (observation).
+    """
     out = np.zeros(row.size, np.bool_)
     for i in range(row.size):
         r = row[i]
-        if r >= 0:
-            out[i] = _deal_one(draw(seed, key[r], seen[r]), r, number, seen, lead)
+        out[i] = _deal_one(draw(seed, key[i], seen[r]), r, number, seen, lead)
     return out
 
 

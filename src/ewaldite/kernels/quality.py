@@ -189,3 +189,35 @@ def add_batches(
                     t = anisotropic[batch[i], batch[j], cell[r]]
                     _add(t, 0, w, x[i] - isotropic[r], x[j] - isotropic[r])
         start = stop
+
+
+@numba.njit(nogil=True, cache=True)
+def add_entries(
+    entry: IntArray,
+    signal: FloatArray,
+    q: FloatArray,
+    bins: RowArray,
+    number: RowArray,
+    total: FloatArray,
+    total_signal: FloatArray,
+    first: RowArray,
+) -> None:
+    """Add observations to the voxels of their batch.
+
+    Parameters
+    ----------
+    entry:
+        Voxel in the batch; dims (observation), int64.
+    signal, q:
+        w (N - B - e a c) and w e a; dims (observation), float64.
+    bins:
+        Bin of rotation; dims (observation), int32.
+    number, total, total_signal, first:
+        Observations, Σ w e a, Σ w (N - B - e a c) and least bin; dims (entry), change.
+    """
+    for i in range(entry.size):
+        e = entry[i]
+        number[e] += 1
+        total[e] += q[i]
+        total_signal[e] += signal[i]
+        first[e] = min(first[e], bins[i])

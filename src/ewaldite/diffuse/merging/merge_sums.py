@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +144,25 @@ class MergeSums:
         return np.asarray(counted + self.systematic_variance)
 
 
+@dataclass(frozen=True)
+class Levels:
+    """What statistics need of the sums of a voxel.
+
+    Attributes
+    ----------
+    norm:
+        Σ w e a; dims (voxel), float64.
+    multiplicity:
+        Observations; dims (voxel), float64.
+    variance:
+        Variance of the intensity by what was counted; dims (voxel), float64.
+    """
+
+    norm: FloatArray
+    multiplicity: FloatArray
+    variance: FloatArray
+
+
 class Merger:
     """The second pass over observations: sum them, block by block, in memory that is bounded.
 
@@ -212,6 +231,19 @@ class Merger:
             sums.sums,
         )
         return row, w
+
+    def release(self) -> Levels:
+        """Give up the sums for the few columns that statistics need."""
+        sums = self.sums
+        t = sums.sums
+        levels = Levels(
+            norm=t[:, kernel.W_EXPOSURE].copy(),
+            multiplicity=t[:, kernel.MULTIPLICITY].copy(),
+            variance=sums.variance_of_mean,
+        )
+        self.sums = replace(sums, sums=t[:0].copy())
+        self.voxels.stop()
+        return levels
 
     def rows(self, prepared: Prepared) -> RowArray:
         """Row of each observation's voxel, -1 where it is not among these; dims (voxel)."""

@@ -58,6 +58,12 @@ class Prepared:
         """``e a``; dims (voxel), mrad² s."""
         return np.asarray(self.observations.exposure * self.scale)
 
+    @property
+    def signal(self) -> FloatArray:
+        """``N - B - e a c``; dims (voxel), counts."""
+        o = self.observations
+        return np.asarray(o.counts - o.background - self.scaled_exposure * self.offset)
+
     def select(self, rows: BoolArray) -> Prepared:
         """Return some of the rows."""
         return Prepared(

@@ -14,11 +14,10 @@ from ewaldite.diffuse.merging.batch_tables import RotationSums, batch_table, rot
 from ewaldite.diffuse.merging.batches import BatchSums
 from ewaldite.diffuse.merging.blocks import Blocks
 from ewaldite.diffuse.merging.entries import Entries, between_batches
-from ewaldite.diffuse.merging.merge_sums import Merger
+from ewaldite.diffuse.merging.merge_sums import Levels, Merger
 from ewaldite.diffuse.merging.rates import ShellSums
 from ewaldite.diffuse.merging.shells import Shells, isotropic_part
 from ewaldite.diffuse.merging.statistics import HalfSets, length_at_centre, shell_table
-from ewaldite.kernels import merge as merge_column
 from ewaldite.kernels import quality as column
 from ewaldite.model.sums import packed
 
@@ -71,7 +70,7 @@ def statistics(
     rates:
         That predicted it.
     merger, batches:
-        Sums over all its observations.
+        Sums over all its observations, which are given up.
     merged:
         The merged table that they gave.
     resolution:
@@ -98,7 +97,8 @@ def statistics(
     shells = Shells.equal(resolution.shells, resolution.width)
     j = isotropic_part(merged)
     rotation = RotationSums.empty(names, batches.range, batches.width)
-    by_shell = _pass(blocks, rates, merger, batches, merged, shells, j, rotation, error)
+    levels = merger.release()
+    by_shell = _pass(blocks, rates, merger, levels, batches, merged, shells, j, rotation, error)
     table = shell_table(
         merged,
         merger.sums.group,
@@ -112,10 +112,11 @@ def statistics(
     possible = int(table["possible"].values.sum())
     entries = batches.entries()
     seen, first = _seen(merger, entries, resolution)
-    norm = merger.sums.sums[:, merge_column.W_EXPOSURE]
     tables = {
         "shells": table,
-        "batches": batch_table(rotation, entries, seen, possible, merged, norm, j, shells),
+        "batches": batch_table(
+            rotation, entries, seen, possible, merged, levels.norm, j, shells
+        ),
         "rotation": rotation_table(rotation, seen, first, possible),
     }
     groups = {name: sc.DataGroup(dict(found.items())) for name, found in tables.items()}
@@ -127,6 +128,7 @@ def _pass(
     blocks: Blocks,
     rates: ShellSums,
     merger: Merger,
+    levels: Levels,
     batches: BatchSums,
     merged: sc.DataArray,
     shells: Shells,
@@ -137,11 +139,6 @@ def _pass(
     """Fill the sums by rotation, deal the halves of batches; sums by shell."""
     by_shell = np.zeros((len(shells), column.COLUMNS))
     shell = shells.shell(merged.coords["s"].values)
-    norm, multiplicity = (
-        np.ascontiguousarray(merger.sums.sums[:, i])
-        for i in (merge_column.W_EXPOSURE, merge_column.MULTIPLICITY)
-    )
-    variance = merger.sums.variance_of_mean
     for block in blocks.predicted(rates, error):
         o, row, w = block.observations, merger.rows(block), merger.weights(block)
         batches.deal(row, block, w)
@@ -157,9 +154,9 @@ def _pass(
             w,
             block.error,
             merged.values,
-            variance,
-            norm,
-            multiplicity,
+            levels.variance,
+            levels.norm,
+            levels.multiplicity,
             isotropic,
             rotation.table,
             by_shell,

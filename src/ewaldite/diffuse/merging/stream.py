@@ -133,10 +133,15 @@ def merge_blocks(
     sweeps = survey.rates.table.shape[1]
     named = list(names) or [str(i) for i in range(sweeps)]
     merger = Merger(survey, estimator, seed, with_error=g is not None)
+    rates = survey.rates
+    del survey  # its memory is needed for the sums
     batches = None
     if resolution is not None:
-        batches = BatchSums(len(named), angle, rotation_width, seed)
-    for block in blocks.predicted(survey.rates, g):
+        voxels, observations = len(merger.voxels), merger.voxels.observations
+        batches = BatchSums(
+            len(named), voxels, observations, angle=angle, width=rotation_width, seed=seed
+        )
+    for block in blocks.predicted(rates, g):
         row, w = merger.add(block)
         if batches is not None:
             batches.add(row, block, w)
@@ -145,7 +150,7 @@ def merge_blocks(
     if batches is not None and resolution is not None:
         quality = statistics(
             blocks,
-            survey.rates,
+            rates,
             merger,
             batches,
             merged,

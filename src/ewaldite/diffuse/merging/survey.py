@@ -38,8 +38,10 @@ class Survey:
         #: Sums for smooth rates.
         self.rates = ShellSums(np.zeros((5, 1, 1)))
         self._grid: Grid | None = None
-        self._columns = kernel.empty_survey()
+        self._places = kernel.no_places()
         self._used = 0
+        self._number = np.zeros(0, np.int32)
+        self._total = np.zeros(0)
 
     @property
     def grid(self) -> Grid:
@@ -100,17 +102,21 @@ class Survey:
         self._grid = o.grid
         self.rates = self.rates + sign * ShellSums.of(o, block.scale, block.offset)
         keys, _ = asu_keys(o, self.group, self.friedel)
-        found = kernel.survey(keys, block.scaled_exposure, *self._columns, self._used, sign)
-        self._columns, self._used, row = found[:5], int(found[5]), found[6]
+        *_, row = found = kernel.places(keys, *self._places, self._used)
+        self._places, self._used = found[:3], int(found[3])
+        room = len(self._places[2]) - len(self._number)
+        if room:
+            self._number = np.concatenate([self._number, np.zeros(room, np.int32)])
+            self._total = np.concatenate([self._total, np.zeros(room)])
+        kernel.tally(row, block.scaled_exposure, self._number, self._total, sign)
         return np.asarray(row)
 
     def voxels(self) -> Voxels:
         """All voxels that still hold observations, in the order of their keys."""
-        _, _, unique, number, total = self._columns
-        key, count = unique[: self._used], number[: self._used]
+        key, count = self._places[2][: self._used], self._number[: self._used]
         order = np.argsort(key)
         order = order[count[order] > 0]
-        return Voxels(key[order], count[order], total[: self._used][order])
+        return Voxels(key[order], count[order], self._total[: self._used][order])
 
 
 class Voxels:
@@ -129,23 +135,28 @@ class Voxels:
     def __init__(self, key: IntArray, number: RowArray, share: FloatArray) -> None:
         self.key = key
         self.number = number
-        self._share = share
         self._slots = build(key)
-        self.restart()
+        self._left = share.copy()
+        self._seen = np.zeros(len(key), np.int32)
+        self._lead = np.zeros(len(key), np.int32)
+        self._ahead = np.zeros(len(key))
 
     def __len__(self) -> int:
         return len(self.key)
 
-    def restart(self) -> None:
-        """Begin to deal anew."""
-        self._left = self._share.copy()
-        self._seen = np.zeros(len(self), np.int32)
-        self._lead = np.zeros(len(self), np.int32)
-        self._ahead = np.zeros(len(self))
-
     def rows(self, keys: IntArray) -> RowArray:
         """Row of each key, -1 for voxels that are not among these; dims (voxel), int32."""
         return np.asarray(kernel.rows_at(keys, *self._slots))
+
+    @property
+    def observations(self) -> int:
+        """Observations of all voxels."""
+        return int(self.number.sum(dtype=np.int64))
+
+    def stop(self) -> None:
+        """Forget where the draw of halves stands."""
+        self._seen, self._lead = self._seen[:0].copy(), self._lead[:0].copy()
+        self._left, self._ahead = self._left[:0].copy(), self._ahead[:0].copy()
 
     def deal(self, row: RowArray, share: FloatArray, seed: int) -> BoolArray:
         """Deal the next observations into halves.
