@@ -11,6 +11,8 @@ import pytest
 from ewaldite.cli.app import main
 from ewaldite.diffuse.config import parse_config
 from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.run.mistakes import validated
+from ewaldite.spectroscopy.options import SpectroscopyOptions
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -22,6 +24,12 @@ PYTHON = [
     DOCS / "how-to" / "maps.md",
 ]
 PYTHON += [DOCS / "reference" / "files.md"]
+#: Pages on the neutron chain, whose options are others.
+NEUTRONS = [
+    DOCS / "how-to" / "convert.md",
+    DOCS / "theory" / "spectroscopy.md",
+    DOCS / "reference" / "spectroscopy-options.md",
+]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -69,7 +77,7 @@ def test_only_the_pages_that_are_run_hold_code() -> None:
 
 def test_configurations_are_valid() -> None:
     checked = 0
-    for page in PAGES:
+    for page in set(PAGES) - set(NEUTRONS):
         for text in blocks(page, "toml"):
             given = tomllib.loads(text if "[" in text.split("=")[0] else "")
             sweep = {"name": "a", "images": "a_####.cbf", "geometry": "a"}
@@ -79,11 +87,20 @@ def test_configurations_are_valid() -> None:
     assert checked >= 6
 
 
+def test_configurations_of_the_neutron_chain_are_valid() -> None:
+    texts = [text for page in NEUTRONS for text in blocks(page, "toml")]
+    given = [validated(SpectroscopyOptions, tomllib.loads(text), text) for text in texts]
+    assert len(given) >= 5
+
+
 def test_every_section_is_in_the_reference() -> None:
     text = (DOCS / "reference" / "options.md").read_text(encoding="utf-8")
     assert re.findall(r"^```\{options\} (\w+)$", text, re.MULTILINE) == list(
         DiffuseOptions.model_fields
     )
+    text = NEUTRONS[2].read_text(encoding="utf-8")
+    named = re.findall(r"^```\{options\} spectroscopy\.(\w+)$", text, re.MULTILINE)
+    assert named == list(SpectroscopyOptions.model_fields)
 
 
 def test_options_that_pages_name_exist() -> None:
@@ -95,6 +112,7 @@ def test_options_that_pages_name_exist() -> None:
     named = [
         (page.name, section, option)
         for page in PAGES
+        if page not in NEUTRONS
         for section, option in re.findall(r"`\[(\w+)\] (\w+)", page.read_text(encoding="utf-8"))
     ]
     assert len(named) > 5

@@ -1,6 +1,7 @@
 """Pages that are made from the program itself, so that they cannot drift from it.
 
-``{options} NAME`` lists the options of a section of the configuration, from its pydantic model;
+``{options} NAME`` lists the options of a section of the configuration, from its pydantic model
+(``spectroscopy.NAME`` for one of the neutron chain, ``mask.window`` for one inside another);
 ``{commands} WORDS`` prints the help of a command, from the command line itself.
 """
 
@@ -19,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from ewaldite.cli.app import app
 from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.spectroscopy.options import SpectroscopyOptions
 
 WORDS = {
     "str": "text",
@@ -28,13 +30,18 @@ WORDS = {
 }
 
 
-def section_models() -> dict[str, type[BaseModel]]:
-    """Models of the sections, by name, in the order of the file."""
-    found = {}
-    for name, field in DiffuseOptions.model_fields.items():
-        kinds = [field.annotation, *get_args(field.annotation)]
-        found[name] = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
-    return found
+CHAINS: dict[str, type[BaseModel]] = {"spectroscopy": SpectroscopyOptions}
+
+
+def section_model(place: str) -> type[BaseModel]:
+    """Model of a section: sweep, mask, spectroscopy.mask, spectroscopy.mask.window."""
+    names = place.split(".")
+    model = CHAINS[names.pop(0)] if names[0] in CHAINS else DiffuseOptions
+    for name in names:
+        annotation = model.model_fields[name].annotation
+        kinds = [annotation, *get_args(annotation)]
+        model = next(k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel))
+    return model
 
 
 def type_text(annotation: Any) -> str:
@@ -85,7 +92,7 @@ class Options(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Make a definition list."""
-        model = section_models()[self.arguments[0]]
+        model = section_model(self.arguments[0])
         out = nodes.definition_list()
         for name, field in model.model_fields.items():
             term = nodes.term("", "", nodes.literal("", name))

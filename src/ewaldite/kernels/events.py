@@ -159,7 +159,10 @@ def convert_events(
     :
         How many numbers are unknown.
     """
-    t_min, period, length, zero = clock[0], clock[1], clock[2], clock[3]
+    t_min, period, zero = clock[0], clock[1], clock[3]
+    t_max, frequency = t_min + period, 1.0 / period
+    length, from_wavelength = clock[2] / constants[0], constants[2] / constants[0]
+    tabulated = curve.shape[1] > 0
     of_source = clock[4] > 0.0
     frames = pulse_bits.shape[1]
     full = out.shape[0] > LEAN
@@ -184,29 +187,32 @@ def convert_events(
                     flag |= window_bits[m]
             t -= pixel[r, 0]
             folded = t
-            n = math.ceil((t_min - t) / period)
+            n = math.ceil((t_min - t) * frequency)
             t += n * period
-            if t < t_min:  # rounding
+            # What rounding did to the edges of the frame
+            if t < t_min:
                 t += period
                 n += 1
+            elif t >= t_max:
+                t -= period
+                n -= 1
             when = start + (t if of_source else folded)
-            flag |= pulse_bits[p, min(max(n - first_frame, 0), frames - 1)]
+            flag |= pulse_bits[p, min(max(np.int64(n) - first_frame, 0), frames - 1)]
             if _inside(t, ambiguous):
                 flag |= bits[0]
             if _inside(t, forbidden):
                 flag |= bits[1]
-            speed = length / (t - zero)
-            if curve.shape[1] > 0:
-                speed = constants[2] / _wavelength(t, curve)
-            if not 0.0 < speed < math.inf:
+            k_i = length / (t - zero)
+            if tabulated:
+                k_i = from_wavelength / _wavelength(t, curve)
+            if not 0.0 < k_i < math.inf:
                 flag |= bits[4]
-                speed = math.nan
+                k_i = math.nan
             j3 = _entry(when, a3[0], j3)
             j4 = _entry(when, a4[0], j4)
             if moving[j4]:
                 flag |= bits[2]
             d3, d4 = _since(when, a3, j3), _since(when, a4, j4)
-            k_i = speed / constants[0]
             out[0, i] = t
             out[1, i] = k_i
             out[2, i] = when

@@ -70,19 +70,34 @@ class PulseRules:
             dims (...), uint32.
         """
         flags = np.zeros(pulse.shape, dtype=np.uint32)
-        when = pulse + period / 2.0
-        if self.charge is not None:
-            charge = _held(self.charge, when)
-            typical = self.charge.value[self.charge.value > 0.0]
-            least = self.minimum_charge * float(np.median(typical)) if typical.size else 0.0
-            flags[(charge < least) | (charge <= 0.0)] |= bits.bit(NO_PROTONS)
-        for name, log in self.choppers.items():
-            off = np.abs(_held(log, when) - float(np.median(log.value)))
-            flags[off > self.tolerances[name]] |= bits.bit(OUT_OF_PHASE)
-        for low, high in self.left_out:
-            flags[(pulse >= low) & (pulse < high)] |= bits.bit(LEFT_OUT)
+        for name, edges in self._edges(period):
+            if not edges.size:
+                continue
+            inside = np.searchsorted(edges, pulse, side="right") % 2 == 1
+            flags[inside] |= bits.bit(name)
         return flags
 
+    def _edges(self, period: float) -> list[tuple[str, FloatArray]]:
+        """Where each mask begins and ends in turn; dims (edge), s."""
+        found = []
+        if self.charge is not None:
+            charge = self.charge.value
+            typical = charge[charge > 0.0]
+            least = self.minimum_charge * float(np.median(typical)) if typical.size else 0.0
+            bad = (charge < least) | (charge <= 0.0)
+            found.append((NO_PROTONS, _begins_and_ends(self.charge.time, bad, period)))
+        for name, log in self.choppers.items():
+            off = np.abs(log.value - float(np.median(log.value))) > self.tolerances[name]
+            found.append((OUT_OF_PHASE, _begins_and_ends(log.time, off, period)))
+        found += [(LEFT_OUT, np.asarray(interval)) for interval in self.left_out]
+        return found
 
-def _held(log: TimeLog, when: FloatArray) -> FloatArray:
-    return np.asarray(log.value[log.segment(when)])
+
+def _begins_and_ends(time: FloatArray, bad: NDArray[np.bool_], period: float) -> FloatArray:
+    """Edges of the times at which a log says that something is bad.
+
+    An entry holds until the next, the first one also before it.
+    """
+    changes = np.flatnonzero(np.diff(bad)) + 1
+    edges = time[changes] - period / 2.0
+    return np.concatenate([[-np.inf], edges]) if bad[0] else edges
