@@ -27,7 +27,7 @@ from ewaldite.spectroscopy.resolve import resolve
 from spectroscopy.raw_files import PERIOD_NS, Raw, write
 
 FRAMES = 20_000
-ROWS = 1_000_000
+ROWS = 250_000
 OPTIONS = SpectroscopyOptions.model_validate(
     {
         "primary": {"emission_time": "1.72 ms", "earliest_at_sample": "143 ms"},

@@ -86,21 +86,28 @@ def _path(loc: Names, root: type[BaseModel]) -> tuple[Names, type[BaseModel]]:
 
 def _place(names: Names) -> str:
     """Say a place as it looks in the file: 'exposure' in [[sweep]] number 2."""
-    section, rest = "", list(names)
+    *outer, name = names or ("",)
+    item = ""
+    if isinstance(name, int):
+        if len(outer) < 2:
+            return _section(names)
+        item, name = f" (item {name})", outer.pop()
+    section = _section(tuple(outer))
+    return f"'{name}'{item}" + (f" in {section}" if section else "")
+
+
+def _section(names: Names) -> str:
     path: list[str] = []
-    while len(rest) > 1 and isinstance(rest[1], str):
-        path.append(str(rest.pop(0)))
-    if len(rest) > 2:
-        path.append(str(rest[0]))
-        section = f"[[{'.'.join(path)}]] number {rest[1]}"
-        rest = rest[2:]
-    elif len(rest) == 2 and not path:
-        return f"[[{rest[0]}]] number {rest[1]}"
-    elif path:
-        section = f"[{'.'.join(path)}]"
-    name, *item = rest or ("",)
-    at = f" (item {item[0]})" if item else ""
-    return f"'{name}'{at}" + (f" in {section}" if section else "")
+    label = ""
+    for n, name in enumerate(names):
+        if isinstance(name, str):
+            path.append(name)
+        last = n + 1 == len(names)
+        if isinstance(name, int) or last:
+            whole = ".".join(path)
+            here = f"[[{whole}]] number {name}" if isinstance(name, int) else f"[{whole}]"
+            label = f"{here} of {label}" if label else here
+    return label
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

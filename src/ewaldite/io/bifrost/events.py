@@ -16,7 +16,7 @@ from ewaldite.io.bifrost.access import conversion, instants, need, nexus_class, 
 from ewaldite.model.experiment import FloatArray, IntArray
 
 #: Events of a slab: some MB, so that reading is fast and memory small.
-SLAB = 1_000_000
+SLAB = 250_000
 _EVENT_FIELDS = {"event_id", "event_time_offset", "event_time_zero", "event_index"}
 
 
