@@ -41,3 +41,16 @@ def test_an_image_alone() -> None:
     figure = detector_figure(np.zeros((3, 4)))
     assert len(figure.axes[0].images) == 1
     assert figure.legends == []
+
+
+def test_a_large_image_is_drawn_in_its_place_and_counted_whole() -> None:
+    image = np.zeros((2600, 1300))
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[1000:1003] = True
+    figure = detector_figure(image, {"line": mask})
+    shown, overlay = figure.axes[0].images
+    assert shown.get_array().shape == (1300, 650)
+    assert overlay.get_array().shape == (1300, 650, 4)
+    assert list(shown.get_extent()) == [-0.5, 1299.5, 2599.5, -0.5]
+    (legend,) = figure.legends
+    assert legend.get_texts()[0].get_text() == "line: 3,900 (0.1 %)"

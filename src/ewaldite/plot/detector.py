@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OPACITY = 150
+# Pixels of the longer side that are drawn: more than a page shows, and far less memory
+_DRAWN = 1200
 
 
 def detector_figure(
@@ -46,15 +48,21 @@ def detector_figure(
     axes = figure.add_subplot()
     from matplotlib.colors import PowerNorm
 
+    step = max(1, max(counts.shape) // _DRAWN)
+    place: dict[str, Any] = {
+        "interpolation": "nearest",
+        "extent": (-0.5, counts.shape[1] - 0.5, counts.shape[0] - 0.5, -0.5),
+    }
+    drawn = counts[::step, ::step]
     shown = axes.imshow(
-        np.where(counts >= 0, counts, np.nan),
+        np.where(drawn >= 0, drawn, np.nan),
         cmap="gray_r",
         norm=PowerNorm(0.5, vmin=min(low, 0.0), vmax=high),
-        interpolation="nearest",
+        **place,
     )
     for number, (name, mask) in enumerate(excluded.items()):
         colour = COLOURS[(number + 1) % len(COLOURS)]
-        axes.imshow(_overlay(mask, colour), interpolation="nearest")
+        axes.imshow(_overlay(mask[::step, ::step], colour), **place)
         total = int(np.count_nonzero(mask))
         axes.scatter(
             [],
