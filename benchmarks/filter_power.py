@@ -75,7 +75,7 @@ def filtered(bragg: float, frames: int, seed: int) -> tuple[np.ndarray, np.ndarr
         images.append(simulation.frame(i))
     bins = automatic_max_count(np.stack(images[::7]), simulation.valid) + 1
     tally = count_frames(
-        trace=trace, frames=images, partition=partition, filter_grid=GRID, bins=bins
+        paths=trace, frames=images, partition=partition, filter_grid=GRID, bins=bins
     )
     found = filter_wedge(
         GRID, tally.filter_index, tally.histogram, tally.overflow[:, 0],

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import ewaldite
 from ewaldite.crystal.symmetry import space_group
+from ewaldite.diffuse.merging.correlation import correlation
 from ewaldite.diffuse.merging.merge import merge
-from ewaldite.diffuse.merging.statistics import correlation
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ewaldite.diffuse.background import sum_background
+from ewaldite.diffuse.background import CountRule, sum_background
 from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.filter_options import FilterOptions
@@ -110,8 +110,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         simulation.background_frame,
         [0, 1],
         np.full(2, experiment.background_exposure),
-        markers=(),
-        ceiling=1 << 30,
+        CountRule((), 0, 1 << 30),
     )
     first = simulation.frame(0)
     bins = automatic_max_count(first[None], good) + 1
@@ -135,7 +134,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         matrices=matrices,
         features=features,
         good=good & summed.good,
-        frames=frames(),
+        frames=frames,
         clock=Clock(
             np.full(FRAMES, experiment.exposure),
             np.full(FRAMES, experiment.exposure / summed.exposure),
