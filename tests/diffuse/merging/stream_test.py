@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from ewaldite.diffuse.merging.stream import Merge, merge_blocks
 from ewaldite.diffuse.observations import Observations
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
+from ewaldite.simulate.three_crystals import three_crystals
 
 GROUP = space_group("P 21 21 21")
 RESOLUTION = Resolution(np.diag([0.01**2] * 3), d_min=8.0, shells=5)
@@ -114,6 +115,34 @@ def test_outliers_of_a_stream_are_those_of_the_table() -> None:
             found.merged.coords[half].values, kept.merged.coords[half].values, rtol=1e-7
         )
     assert found.merged.coords["multiplicity"].values.sum() == len(bad) - found.rejected.sum()
+
+
+def test_planted_outliers_of_three_simulated_crystals() -> None:
+    crystals = three_crystals(axes=(24.0, 28.0), s_max=0.5, time=0.2)
+    counted, truth, _ = crystals.observe(seed=2, outliers=0.03)
+    columns = {f.name: getattr(counted, f.name) for f in fields(counted)}
+    table = Observations(grid=Grid((1, 1, 1)), **{**columns, "index": truth.hkl})
+    metric = np.diag([1 / 24.0**2, 1 / 24.0**2, 1 / 28.0**2])
+
+    def scaling(o: Observations) -> tuple[np.ndarray, np.ndarray]:
+        rows = slice(start[0], start[0] + len(o))
+        start[0] = rows.stop % len(table)
+        return truth.scale[rows], truth.offset[rows]
+
+    start = [0]
+    found = merge_blocks(
+        lambda: pieces(table, [20_000, 50_000]),
+        space_group("P 41"),
+        scaling=scaling,
+        outlier_sigma=5.0,
+        resolution=Resolution(metric, d_min=2.0, shells=5),
+    )
+    planted = truth.is_outlier
+    assert found.rejected[planted].mean() > 0.95
+    assert found.rejected[~planted].mean() < 0.005
+    assert found.statistics is not None
+    np.testing.assert_allclose(found.statistics["batches"]["chi2"].values, 1.0, atol=0.05)
+    assert np.all(found.statistics["batches"]["cc_others_anisotropic"].values > 0.9)
 
 
 def test_the_limit_is_k_rms_even_if_residuals_are_small(table: Observations) -> None:
