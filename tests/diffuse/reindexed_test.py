@@ -53,6 +53,14 @@ def test_centres_of_voxels_follow_the_operator(
     assert np.array_equal(again.index, before.index)
 
 
+def test_an_operator_may_mix_axes_that_are_cut_differently() -> None:
+    grid, shear = Grid((2, 1, 1)), parse_operator("h,k+2h,l")
+    before = table(grid)
+    after = reindexed(before, {0: shear, 1: shear, 2: shear})
+    expected = grid.centre(before.index) @ shear
+    np.testing.assert_allclose(grid.centre(after.index), expected, atol=1e-12)
+
+
 def test_the_table_that_was_given_stays_as_it_was() -> None:
     before = table(Grid((1, 1, 1)))
     index = before.index.copy()

@@ -25,6 +25,8 @@ FloatArray = NDArray[np.float64]
 # Reliefs beyond this many standard deviations of their shell, as of a peak that was missed, are
 # cut: a few of them would decide alone
 _CLIP = 4.0
+# and as often ring and spread are made anew without what was cut
+_ROUNDS = 4
 # Mean absolute deviation to standard deviation of a normal distribution
 _NORMAL = float(np.sqrt(np.pi / 2))
 # Shells wide enough for a mean of a sparse table
@@ -66,14 +68,16 @@ class Relief:
         """
         if len(key) < _LEAST:
             return Relief(key[:0], intensity[:0], variance[:0])
-        ring, _ = isotropic_curve(s, intensity, width=_WIDTH).at(s)
-        off = intensity - ring
-        size, _ = isotropic_curve(s, np.abs(off), width=_WIDTH).at(s)
-        good = np.isfinite(off) & (size > 0) & (variance > 0)
+        cut = intensity
+        for _ in range(_ROUNDS):
+            ring, _ = isotropic_curve(s, cut, width=_WIDTH).at(s)
+            size, _ = isotropic_curve(s, np.abs(cut - ring), width=_WIDTH).at(s)
+            spread = _NORMAL * size
+            cut = np.clip(intensity, ring - _CLIP * spread, ring + _CLIP * spread)
+        good = np.isfinite(cut) & (spread > 0) & (variance > 0)
         order = np.flatnonzero(good)[np.argsort(key[good])]
-        spread = _NORMAL * size[order]
-        value = np.clip(off[order] / spread, -_CLIP, _CLIP)
-        return Relief(key[order], value, variance[order] / spread**2)
+        ring, spread = ring[order], spread[order]
+        return Relief(key[order], (cut[order] - ring) / spread, variance[order] / spread**2)
 
     @staticmethod
     def join(parts: Sequence[Relief]) -> Relief:

@@ -5,7 +5,10 @@ import pytest
 
 from diffuse.merging.three_batches import observe, pieces
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.merging.error_model import fit_error
+from ewaldite.diffuse.merging.blocks import Blocks
+from ewaldite.diffuse.merging.error_model import as_if_alone, fit_error
+from ewaldite.diffuse.merging.merge_sums import Merger
+from ewaldite.diffuse.merging.outliers import residuals
 from ewaldite.diffuse.merging.stream import Merge, merge_blocks
 from ewaldite.kernels import histogram as kernel
 
@@ -13,10 +16,14 @@ GROUP = space_group("P 21 21 21")
 VOXELS = 3000
 
 
-def fitted(error: tuple[float, ...], level: float = 300.0, **options: object) -> Merge:
+def fitted(
+    error: tuple[float, ...], level: float = 300.0, multiplicity: int = 4, **options: object
+) -> Merge:
     rng = np.random.default_rng(5)
     truth = level * rng.gamma(2.0, 0.5, VOXELS)
-    table = observe(rng, truth, voxels=VOXELS, error=error, background=5.0)
+    table = observe(
+        rng, truth, voxels=VOXELS, error=error, background=5.0, multiplicity=multiplicity
+    )
     chosen: dict[str, object] = {"error_model": "systematic", **options}
     found = merge_blocks(lambda: pieces(table, [9000]), GROUP, **chosen)  # type: ignore[arg-type]
     pulls = (found.merged.values[np.lexsort(keys(found))] - truth) ** 2
@@ -75,9 +82,9 @@ def test_counting_errors_alone_leave_nothing_to_find() -> None:
 
 def test_the_error_of_one_sweep_does_not_leak_into_another() -> None:
     # two thirds of what this sweep is compared with are off by 30 %
-    found = fitted((0.02, 0.3, 0.3))
+    found = fitted((0.02, 0.3, 0.3), multiplicity=2)
     assert found.error is not None
-    np.testing.assert_allclose(found.error.value, (0.02, 0.3, 0.3), rtol=0.03, atol=0.004)
+    np.testing.assert_allclose(found.error.value, (0.02, 0.3, 0.3), rtol=0.03, atol=0.006)
 
 
 def test_one_error_for_all_sweeps() -> None:
@@ -123,3 +130,22 @@ def test_bins_hold_every_residual_whatever_its_size() -> None:
     edges = kernel.upper_edges()
     at = int(np.flatnonzero(table[0, :, :, 2].sum(axis=0) == 4.0)[0])
     assert edges[at - 1] <= 3.0 < edges[at]
+
+
+def test_residuals_are_made_those_of_counting_whatever_the_others_errors_are() -> None:
+    rng = np.random.default_rng(8)
+    planted = np.array([0.05, 0.2, 0.0])
+    truth = 300 * rng.gamma(1.0, 1.0, 10_000)
+    table = observe(rng, truth, voxels=10_000, error=tuple(planted), multiplicity=1)
+    blocks = Blocks(lambda: [table])
+    survey = blocks.survey(GROUP)
+    merger = Merger(survey, "ratio", 0, with_error=True)
+    (block,) = blocks.predicted(survey.rates, planted)
+    row, _ = merger.add(block)
+    z, signal = residuals(block, merger.sums, row)
+    z = z * as_if_alone(block, merger, row, merger.sums.variance_of_mean, signal)
+    strong = signal > 100
+    for sweep, g in enumerate(planted):
+        own = strong & (table.sweep == sweep)
+        ratio = np.mean(z[own] ** 2 / (1 + g**2 * signal[own]))
+        assert ratio == pytest.approx(1, abs=0.06)

@@ -226,6 +226,16 @@ def test_residuals_tell_where_in_the_rotation_something_is_wrong(table: Observat
     assert int(np.argmax(found["r_meas"].values)) == 2
 
 
+def test_an_observation_is_not_compared_with_itself() -> None:
+    # noise alone: with itself in the mean it would correlate by √(1/6)
+    table = observe(np.random.default_rng(10), 50.0, voxels=VOXELS, multiplicity=2)
+    result = merged(table)
+    for ending in ("", "_anisotropic"):
+        single = group(result, "rotation")[f"cc_others{ending}"].values
+        assert abs(single.mean()) < 0.04
+        assert abs(group(result, "batches")[f"cc_others{ending}"].values).max() < 0.15
+
+
 def test_a_rotation_that_begins_below_zero_and_an_absent_batch(table: Observations) -> None:
     some = table.select(table.sweep != 1)
     result = merged(some, angle=lambda o: o.iz - 45.0)

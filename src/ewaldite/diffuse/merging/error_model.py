@@ -182,12 +182,12 @@ def _round(
         row = merger.rows(block)
         z, signal = residuals(block, merger.sums, row)
         if block.error.size:
-            z = z * _as_if_alone(block, merger, row, variance, signal)
+            z = z * as_if_alone(block, merger, row, variance, signal)
         kernel.add_residuals(block.observations.sweep, z, signal, table)
     return fit_error(table, by_sweep)
 
 
-def _as_if_alone(
+def as_if_alone(
     block: Prepared, merger: Merger, row: RowArray, variance: FloatArray, signal: FloatArray
 ) -> FloatArray:
     """Factors that make standardized residuals those over counting errors alone.
@@ -195,6 +195,24 @@ def _as_if_alone(
     The residual of an observation has the variance ``v (1 - 2 p) + var I`` with its part p of
     the mean, whatever the weights and the errors of the others; it is made ``1 + g² u`` times
     that of counting.
+
+    Parameters
+    ----------
+    block:
+        Observations.
+    merger:
+        Sums over all of them.
+    row:
+        Voxel of each; dims (voxel), int32.
+    variance:
+        Variance of the merged intensity of a voxel; dims (voxel), float64.
+    signal:
+        u, the squared signal over counting error; dims (voxel), float64.
+
+    Returns
+    -------
+    :
+        dims (voxel), float64.
     """
     ea = block.scaled_exposure
     part = merger.weights(block) * ea / merger.sums.sums[row, column.W_EXPOSURE]
