@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,8 +16,9 @@ from ewaldite.kernels.coverage import COVERAGE, SPAN, WIDTH
 from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.coverage import Coverage, Pixels, coverage
 from ewaldite.spectroscopy.cut import Cut
+from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_grid import CutGrid, cut_grid
-from ewaldite.spectroscopy.exposure import Exposure, exposure, join
+from ewaldite.spectroscopy.exposure import Exposure, block, exposure, join
 from ewaldite.spectroscopy.flux import resolved_flux, shared_flux
 from spectroscopy.toys import ARCS, CUBIC, band, counts_of, fan
 
@@ -254,3 +257,38 @@ def test_upright_coordinates_are_exactly_zero() -> None:
     k_f = wavenumber(E_F)
     assert np.all(pixel.k_f[:, 1] == 0.0)
     assert k_f.min() > 1
+
+
+def test_masked_cells_are_left_out_of_coverage_errors_and_events() -> None:
+    pixel, _, _, steps = setup()
+    grid = cut_grid(TWO, CUBIC_HKL)
+    masks = [RNG.random((35, len(BAND))) < 0.4 for _ in range(2)]
+    masks[0][:] |= masks[1]
+    masked = block(steps, masks, [0, -1, 1, 0])
+    made = coverage(grid, pixel, masked)
+    lost = np.zeros(grid.size)
+    events, whole = EventSums(grid, pixel, masked), EventSums(grid, pixel, steps)
+    for j, which in ((0, 0), (2, 1), (3, 0)):
+        # what is left out, one pixel at a time
+        for p in range(35):
+            counts = np.where(masks[which][p], COUNTS[j], 0.0)
+            only = Pixels(pixel.k_f[p : p + 1], pixel.table[p : p + 1], pixel.modes[:1])
+            one = exposure(
+                replace(resolved_flux(BAND, COUNTS[[j]]), counts=counts[None]), A3[[j]], 5.0
+            )
+            lost += coverage(grid, only, one).coverage
+    full = coverage(grid, pixel, steps)
+    np.testing.assert_allclose(made.coverage, full.coverage - lost, rtol=1e-9, atol=1e-6)
+    assert np.all(made.by_monitor <= full.by_monitor + 1e-9)
+    some = RNG.integers(0, 35, 4000)
+    k, step = BAND.wavenumber[RNG.integers(0, len(BAND), 4000)], RNG.integers(0, 4, 4000)
+    events.add(some, k, step)
+    whole.add(some, k, step)
+    cell = np.searchsorted(BAND.edges, k) - 1
+    which = np.array([0, -1, 1, 0])[step]
+    hidden = (which >= 0) & np.stack(masks)[which, some, cell]
+    assert events.reasons["masked"] == np.count_nonzero(hidden)
+    assert events.sums[:, 0].sum() < whole.sums[:, 0].sum()
+    both = join([steps, masked])
+    twice = coverage(grid, pixel, both)
+    np.testing.assert_allclose(twice.coverage, made.coverage + full.coverage, rtol=1e-9)

@@ -128,7 +128,7 @@ def test_reasons_are_counted() -> None:
     k = BAND.wavenumber
     events.add([90, 3, 90, 90, 90], [k[70], k[70], k[100], 9.0, k[70]], [0, 0, 0, 0, -1])
     assert events.reasons == {
-        "in_cut": 1, "outside": 0, "no_pixel": 1, "no_flux": 2, "no_step": 1
+        "in_cut": 1, "outside": 0, "no_pixel": 1, "no_flux": 2, "no_step": 1, "masked": 0
     }  # fmt: skip
 
 

@@ -36,8 +36,7 @@ def structure(flux: Flux, n_b: FloatArray) -> float:
         table = np.array([[ARCS[p], n_b[p] * K_F[p], 0.0]])
         for c, k in enumerate(BAND.wavenumber[IN_BAND]):
             weights[p, c], reason = event_weight(
-                k, 0, 0, table, steps.edges, steps.edge_of, steps.counts, steps.usable,
-                steps.count_of, steps.cells, K2_TO_MEV,
+                k, 0, 0, table, *steps.arguments, K2_TO_MEV,
             )  # fmt: skip
             assert reason == IN_CUT
     # true rate of events per meV for S = 1

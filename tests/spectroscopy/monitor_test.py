@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from ewaldite.errors import UserError
 from ewaldite.geometry.neutron import energy
 from ewaldite.spectroscopy.flux import resolved_flux, shared_flux
+from ewaldite.spectroscopy.frames import Frames
 from ewaldite.spectroscopy.monitor import charge_fractions, count_events, intervals
-from spectroscopy.toys import EARLIEST, FLIGHT, MONITOR, PERIOD, SAMPLE, band, counts_of
+from ewaldite.spectroscopy.primary import parked
+from spectroscopy.toys import EARLIEST, MONITOR, PERIOD, PRIMARY, SAMPLE, band, counts_of
 
 
 @settings(deadline=None)
@@ -18,11 +20,12 @@ def test_every_bin_holds_the_energies_that_it_counts(
     bins: int, earliest: float, dead: float
 ) -> None:
     edges = np.linspace(min(dead, PERIOD / 2), PERIOD, bins + 1)
-    where = intervals(edges, MONITOR, FLIGHT, earliest_at_sample=earliest, period=PERIOD)
+    primary = parked(SAMPLE, 1.72e-3, Frames(earliest))
+    where = intervals(edges, MONITOR, primary)
     rng = np.random.default_rng(bins)
     at_sample = earliest + PERIOD * rng.random(500)
-    k = FLIGHT.wavenumber(SAMPLE, at_sample)
-    folded = FLIGHT.time(MONITOR, k) % PERIOD
+    k = PRIMARY.wavenumber(SAMPLE, at_sample)
+    folded = PRIMARY.time(MONITOR, k) % PERIOD
     found = np.searchsorted(edges, folded, side="right") - 1
     interval = np.searchsorted(where.edges, k, side="right") - 1
     inside = (found >= 0) & (found < bins)
@@ -46,20 +49,18 @@ def test_bins_are_joined_to_a_quarter_of_the_energy_step() -> None:
 
 def test_no_bin_in_the_window() -> None:
     with pytest.raises(UserError, match="none of its bins"):
-        intervals(
-            np.array([0.012, 0.02]), MONITOR, FLIGHT, earliest_at_sample=0.16, period=PERIOD
-        )
+        intervals(np.array([0.012, 0.02]), MONITOR, parked(SAMPLE, 1.72e-3, Frames(0.16)))
 
 
 def test_jacobian() -> None:
     """dE/dT = -2 E/t: what was counted is the density times the width."""
     where = band(500)
-    slope = np.gradient(energy(FLIGHT.wavenumber(MONITOR, np.linspace(0.17, 0.23, 9001))),
+    slope = np.gradient(energy(PRIMARY.wavenumber(MONITOR, np.linspace(0.17, 0.23, 9001))),
                         0.06 / 9000)  # fmt: skip
     t = np.linspace(0.17, 0.23, 9001)
-    e = energy(FLIGHT.wavenumber(MONITOR, t))
+    e = energy(PRIMARY.wavenumber(MONITOR, t))
     np.testing.assert_allclose(-slope[5:-5], (2 * e / (t - 1.72e-3))[5:-5], rtol=1e-5)
-    true_time = FLIGHT.time(MONITOR, where.wavenumber) - 1.72e-3
+    true_time = PRIMARY.time(MONITOR, where.wavenumber) - 1.72e-3
     np.testing.assert_allclose(where.time, true_time, rtol=1e-6)
     flux = resolved_flux(where, counts_of(np.full(len(where), 1e6), where)[None])
     np.testing.assert_allclose(flux.density, 1e6, rtol=1e-6)
@@ -87,12 +88,12 @@ def test_events_of_the_monitor_go_to_the_step_of_scattering() -> None:
     n = 20_000
     pulse = rng.integers(0, 1000, n) * PERIOD
     at_sample = EARLIEST + PERIOD * rng.random(n) * 1.1
-    k = FLIGHT.wavenumber(SAMPLE, at_sample)
+    k = PRIMARY.wavenumber(SAMPLE, at_sample)
     starts, ends = np.array([0.0, 30.0]), np.array([25.0, 60.0])
     keep = rng.random(n) < 0.9
     counts = count_events(
-        pulse, FLIGHT.time(MONITOR, k), where, starts, ends,
-        distance=MONITOR, flight=FLIGHT, keep=keep,
+        pulse, PRIMARY.time(MONITOR, k), where, starts, ends,
+        distance=MONITOR, primary=PRIMARY, keep=keep,
     )  # fmt: skip
     for s in range(2):
         mine = keep & (pulse + at_sample >= starts[s]) & (pulse + at_sample < ends[s])

@@ -8,16 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 from ewaldite.geometry.neutron import energy, wavenumber
 from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.coverage import Pixels, pixels
-from ewaldite.spectroscopy.incident import StraightFlight
+from ewaldite.spectroscopy.frames import Frames
 from ewaldite.spectroscopy.monitor import Intervals, intervals
+from ewaldite.spectroscopy.primary import parked
 
 FloatArray = NDArray[np.float64]
 
 PERIOD = 1 / 14
 MONITOR, SAMPLE = 161.4358, 161.9988
-FLIGHT = StraightFlight(1.72e-3, 0.0, SAMPLE)
 ARCS = np.array([2.7, 3.2, 3.8, 4.4, 5.0])
 EARLIEST = 0.1625  # s: a band of 3.93 to 5.66 Å
+PRIMARY = parked(SAMPLE, 1.72e-3, Frames(EARLIEST))
 CUBIC = np.eye(3) * 5.0 / (2 * np.pi)
 
 
@@ -25,9 +26,7 @@ def band(bins: int = 300, **options: float) -> Intervals:
     return intervals(
         np.linspace(0, PERIOD, bins + 1),
         MONITOR,
-        FLIGHT,
-        earliest_at_sample=EARLIEST,
-        period=PERIOD,
+        PRIMARY,
         **options,
     )
 

@@ -16,9 +16,10 @@ from ewaldite.spectroscopy.coverage import Pixels, pixels
 from ewaldite.spectroscopy.design import design_triplets
 from ewaldite.spectroscopy.exposure import Exposure, exposure
 from ewaldite.spectroscopy.flux import Flux, resolved_flux
-from ewaldite.spectroscopy.incident import StraightFlight
+from ewaldite.spectroscopy.frames import Frames
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.monitor import Intervals, intervals
+from ewaldite.spectroscopy.primary import Primary
 from ewaldite.spectroscopy.vanadium import ELASTIC_WINDOW, backend_from_vanadium
 
 FloatArray = NDArray[np.float64]
@@ -59,10 +60,9 @@ class World:
 
     def intervals(self, energy_step: float = np.inf) -> Intervals:
         place, when = self.source.reference
-        return intervals(
-            BINS, MONITOR, StraightFlight(when, place, SAMPLE), period=PERIOD,
-            earliest_at_sample=self.source.earliest_at_sample, energy_step=energy_step,
-        )  # fmt: skip
+        frames = Frames(self.source.earliest_at_sample)
+        primary = Primary(SAMPLE, place, when, frames)
+        return intervals(BINS, MONITOR, primary, energy_step=energy_step)
 
     def run(self, sample: Sample, settings: int, scale: float) -> Run:
         a3 = np.linspace(0, 90, settings)

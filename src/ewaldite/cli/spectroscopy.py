@@ -62,6 +62,70 @@ def convert(
     _say([*done.lines(), f"Events  {done.path}"])
 
 
+Config = Annotated[
+    Path, Parameter(help="TOML file; make one with 'ewaldite spectroscopy init'")
+]
+
+
+@spectroscopy.command
+def run(
+    config: Config,
+    *,
+    dry_run: Annotated[bool, Parameter(help="say what would be done, and do nothing")] = False,
+) -> None:
+    """Reduce raw files to all cuts of a configuration: cuts/NAME.nxs and NAME.png."""
+    from ewaldite.spectroscopy.config import read_config
+
+    options = read_config(config)
+    if dry_run:
+        _say([f"{r.file}: to be reduced" for r in options.run])
+        _say([f"cuts/{c.name}.nxs: {' × '.join(map(str, c.shape))} bins" for c in options.cut])
+        return
+    _reduce(config)
+
+
+@spectroscopy.command
+def demo(
+    folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
+    *,
+    seed: Annotated[int, Parameter(help="of everything that is drawn")] = 0,
+) -> None:
+    """Simulate a run and vanadium with a known truth, reduce them and compare."""
+    from ewaldite.simulate.bifrost_demo import compare_with_truth, make_demo
+
+    _say([f"Simulating BIFROST in {folder} …"])
+    configuration = make_demo(folder, seed=seed)
+    _reduce(configuration)
+    _say(compare_with_truth(configuration.parent))
+
+
+def _reduce(config: Path) -> None:
+    from ewaldite.cli.log import run_log
+    from ewaldite.io.atomic import write_text
+    from ewaldite.plot.spectrum import cut_figure
+    from ewaldite.plot.style import save_figure
+    from ewaldite.run.display import progress_for
+    from ewaldite.spectroscopy.config import config_text, read_config
+    from ewaldite.spectroscopy.workflow import reduce_cuts
+
+    options = read_config(config)
+    out = config.parent / options.output.directory
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "options.toml", config_text(options))
+    made = reduce_cuts(
+        options,
+        out,
+        base=config.parent,
+        command=shlex.join(["ewaldite", *sys.argv[1:]]),
+        log=run_log(out / "log.txt"),
+        progress=progress_for(sys.stderr, time.monotonic),
+    )
+    for one in made:
+        figure = cut_figure(one.data["S"], one.cut.name, options.sample.cell)
+        save_figure(one.path.with_suffix(".png"), figure)
+        _say([f"Cut  {one.path}", f"     {one.path.with_suffix('.png')}"])
+
+
 def _say(lines: Sequence[str]) -> None:
     console = Console()
     for line in lines:

@@ -21,6 +21,7 @@ from ewaldite.kernels.cut_walk import (
     INVERSE,
     LENGTH,
     LOW,
+    is_blocked,
     length_of,
     offset_of,
     place,
@@ -100,6 +101,8 @@ def by_pixel(
     edge_of: IntArray,
     counts: FloatArray,
     usable: NDArray[np.bool_],
+    blocked: NDArray[np.uint8],
+    block_of: IntArray,
     count_of: IntArray,
     cells: IntArray,
     view_step: IntArray,
@@ -136,6 +139,8 @@ def by_pixel(
         Monitor counts, negative where the interval takes no part; dims (step · interval).
     usable:
         Whether there are enough to divide by; dims (step · interval).
+    blocked, block_of:
+        Cells that are masked, and where those of a step begin; see :func:`is_blocked`.
     view_step:
         Step of a view; dims (view), int64.
     view_ki, view_kf, view_beam:
@@ -198,7 +203,7 @@ def by_pixel(
                 if m == m0:
                     continue
                 n = counts[count_of[j] + m - 1]
-                if n < 0.0:
+                if n < 0.0 or is_blocked(blocked, block_of[j], cells[j], p, m - 1):
                     continue
                 amounts[COVERAGE] = n * weight
                 amounts[SPAN] = k2 * (k * k - edge[m - 1] * edge[m - 1])
@@ -236,7 +241,10 @@ def by_interval(
     edge_of: IntArray,
     counts: FloatArray,
     usable: NDArray[np.bool_],
+    blocked: NDArray[np.uint8],
+    block_of: IntArray,
     count_of: IntArray,
+    cells: IntArray,
     step_views: IntArray,
     view_ki: FloatArray,
     view_kf: FloatArray,
@@ -263,8 +271,8 @@ def by_interval(
         Relative variance of a group's counts; dims (group).
     step_views:
         First view of a step; dims (step + 1), int64.
-    k_f, pixels, edges, edge_of, counts, usable, count_of, view_ki, view_kf, view_beam, rows,
-    number, stride, k2:
+    k_f, pixels, edges, edge_of, counts, usable, blocked, block_of, count_of, cells,
+    view_ki, view_kf, view_beam, rows, number, stride, k2:
         As in :func:`by_pixel`.
     squares:
         Grows; dims (bin, amount).
@@ -299,6 +307,8 @@ def by_interval(
             for v in range(step_views[j], step_views[j + 1]):
                 for p in range(pixels.shape[0]):
                     if not pixels[p, 1] > 0.0:
+                        continue
+                    if is_blocked(blocked, block_of[j], cells[j], p, m):
                         continue
                     if any_length:
                         along = offset_of(view_beam[v], k_f[p])

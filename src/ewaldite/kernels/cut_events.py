@@ -8,7 +8,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels.cut_walk import LENGTH, bin_of, length_of, offset_of, place
+from ewaldite.kernels.cut_walk import (
+    LENGTH,
+    bin_of,
+    is_blocked,
+    length_of,
+    offset_of,
+    place,
+)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,7 +26,8 @@ OUTSIDE = 1  # in no bin of the cut
 NO_PIXEL = 2  # of a pixel that takes no part
 NO_FLUX = 3  # at an incident energy without flux
 NO_STEP = 4  # in no step of the sample's rotation
-REASONS = 5
+MASKED = 5  # in a cell that is masked
+REASONS = 6
 
 # Columns of the sums
 SIGNAL = 0  # Σ m, m how often symmetry puts the event in the bin
@@ -72,6 +80,8 @@ def event_weight(
     edge_of: IntArray,
     counts: FloatArray,
     usable: NDArray[np.bool_],
+    blocked: NDArray[np.uint8],
+    block_of: IntArray,
     count_of: IntArray,
     cells: IntArray,
     k2: float,
@@ -89,6 +99,8 @@ def event_weight(
     n = counts[count_of[step] + m]
     if n < 0.0:
         return 0.0, NO_FLUX
+    if is_blocked(blocked, block_of[step], cells[step], pixel, m):
+        return 0.0, MASKED
     if not usable[count_of[step] + m]:
         return 0.0, IN_CUT
     k0, k1 = edges[edge_of[step] + m], edges[edge_of[step] + m + 1]
@@ -106,6 +118,8 @@ def bin_events(
     edge_of: IntArray,
     counts: FloatArray,
     usable: NDArray[np.bool_],
+    blocked: NDArray[np.uint8],
+    block_of: IntArray,
     count_of: IntArray,
     cells: IntArray,
     step_views: IntArray,
@@ -127,8 +141,8 @@ def bin_events(
         Pixel, and step of the rotation (negative: none); dims (event), int64.
     k_i:
         Incident wavenumber; dims (event), 1/Å.
-    k_f, pixels, edges, edge_of, counts, usable, count_of, cells, step_views, view_ki, view_kf,
-    view_beam, rows, number, stride, k2:
+    k_f, pixels, edges, edge_of, counts, usable, blocked, block_of, count_of, cells, step_views,
+    view_ki, view_kf, view_beam, rows, number, stride, k2:
         As in :mod:`ewaldite.kernels.coverage`.
     sums:
         Grows; dims (bin, column).
@@ -145,7 +159,19 @@ def bin_events(
             tally[NO_STEP] += 1
             continue
         weight, reason = event_weight(
-            k, j, p, pixels, edges, edge_of, counts, usable, count_of, cells, k2
+            k,
+            j,
+            p,
+            pixels,
+            edges,
+            edge_of,
+            counts,
+            usable,
+            blocked,
+            block_of,
+            count_of,
+            cells,
+            k2,
         )
         if reason != IN_CUT:
             tally[reason] += 1
@@ -180,6 +206,8 @@ def bin_moving(
     edge_of: IntArray,
     counts: FloatArray,
     usable: NDArray[np.bool_],
+    blocked: NDArray[np.uint8],
+    block_of: IntArray,
     count_of: IntArray,
     cells: IntArray,
     table: FloatArray,
@@ -199,8 +227,8 @@ def bin_moving(
     table:
         Rows as linear forms in Q on the sample table, for each symmetry operation;
         dims (operation, row, xyz).
-    pixel, k_i, step, k_f, pixels, edges, edge_of, counts, usable, count_of, cells, rows,
-    number, stride, k2, sums, tally:
+    pixel, k_i, step, k_f, pixels, edges, edge_of, counts, usable, blocked, block_of, count_of,
+    cells, rows, number, stride, k2, sums, tally:
         As in :func:`bin_events`.
     """
     n_rows = number.size
@@ -212,7 +240,19 @@ def bin_moving(
             tally[NO_STEP] += 1
             continue
         weight, reason = event_weight(
-            k, j, p, pixels, edges, edge_of, counts, usable, count_of, cells, k2
+            k,
+            j,
+            p,
+            pixels,
+            edges,
+            edge_of,
+            counts,
+            usable,
+            blocked,
+            block_of,
+            count_of,
+            cells,
+            k2,
         )
         if reason != IN_CUT:
             tally[reason] += 1

@@ -71,6 +71,29 @@ def length_of(k_i: float, k_f: float, along: float) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
+def is_blocked(
+    blocked: NDArray[np.uint8], first: int, cells: int, pixel: int, cell: int
+) -> bool:
+    """Whether a cell is masked.
+
+    Parameters
+    ----------
+    blocked:
+        A bit a cell, the lowest first, each pixel of a step in bytes of its own; dims (byte).
+    first:
+        Byte where the step begins; negative: none of its cells is masked.
+    cells:
+        Intervals of the step.
+    pixel, cell:
+        Which.
+    """
+    if first < 0:
+        return False
+    byte = blocked[first + pixel * ((cells + 7) // 8) + cell // 8]
+    return bool((byte >> (cell % 8)) & 1)
+
+
+@numba.njit(nogil=True, cache=True)
 def bin_of(u: FloatArray, number: IntArray, stride: IntArray) -> int:
     """Flat bin of a point.
 

@@ -185,3 +185,18 @@ def along_tube(channel: IntArray, arc: IntArray, pixel: IntArray) -> FloatArray:
     """Nominal place of a pixel along its tube, towards larger A4; m."""
     length = np.array(_LENGTH)[channel % 3, arc]
     return np.asarray(length * ((pixel + 0.5) / PIXELS - 0.5))
+
+
+def half_take_off(arc: int) -> float:
+    """Half of the angle by which an analyser bends the beam down, degrees."""
+    return _HALF[arc]
+
+
+def sample_analyser(channel: int, arc: int) -> float:
+    """From the sample to the middle blade, m."""
+    return _LSA[channel % 3][arc]
+
+
+def analyser_detector(arc: int) -> float:
+    """From the middle blade to the middle tube, m."""
+    return _LAD[arc]

@@ -77,8 +77,10 @@ class Run:
         What the monitor counts over what a perfect one of C_m = 1 would.
     final_spread:
         Relative σ of the final energy within a pixel.
-    seed:
-        Of everything that is drawn.
+    exposure:
+        Protons of each setting over those of ``pulses`` pulses; dims (setting); None: ones.
+    elastic_factor:
+        Of elastic scattering, as Debye–Waller factor and self-shielding; dims (pixel); None: 1.
     """
 
     instrument: Bifrost
@@ -89,7 +91,8 @@ class Run:
     pulses: int = 1000
     monitor_scale: float = 1.0
     final_spread: float = 0.0
-    seed: int = 0
+    exposure: FloatArray | None = None
+    elastic_factor: FloatArray | None = None
 
     def monitor_counts(self, edges: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Monitor by setting, in its frame.
@@ -106,9 +109,18 @@ class Run:
         :
             dims (setting, bin), counts, float64.
         """
-        mean = self.source.per_pulse * self.pulses * self.monitor_scale
-        rows = [self.source.monitor(mean, rng) % PERIOD for _ in self.a3]
+        rows = [times % PERIOD for times in self.monitor_times(rng)]
         return np.stack([np.histogram(r, edges)[0] for r in rows]).astype(np.float64)
+
+    def monitor_times(self, rng: np.random.Generator) -> list[FloatArray]:
+        """Times at the monitor from the proton pulse, s, of all counts of each setting."""
+        mean = self.source.per_pulse * self.monitor_scale
+        return [self.source.monitor(mean * self.exposed(s), rng) for s in range(self.a3.size)]
+
+    def exposed(self, setting: int) -> float:
+        """Pulses of mean charge in a setting."""
+        share = 1.0 if self.exposure is None else float(self.exposure[setting])
+        return share * self.pulses
 
     def events(self, rng: np.random.Generator) -> Counted:
         """Draw all events, setting by setting."""
@@ -137,11 +149,11 @@ class Run:
         return np.asarray(self.instrument.final_energy[rows] * spread)
 
     def _flat(
-        self, _: int, rng: np.random.Generator
+        self, setting: int, rng: np.random.Generator
     ) -> tuple[IntArray, FloatArray, FloatArray]:
         """Rate N_b k_f ∫Φ/k_i dE_i S; energies as Φ/k_i."""
         b = self.instrument
-        rate = b.n_b * b.final_wavenumber * self.source.per_pulse * self.pulses
+        rate = b.n_b * b.final_wavenumber * self.source.per_pulse * self.exposed(setting)
         rows = np.repeat(np.arange(b.n_b.size), rng.poisson(rate * self.sample.flat))
         return rows, self.source.energies(rows.size, rng), self._final(rows, rng)
 
@@ -156,7 +168,8 @@ class Run:
         ends = np.linspace(*self.source.limits, _CELLS + 1)
         middle = (ends[1:] + ends[:-1]) / 2.0
         k_i = wavenumber_of_speed(speed_of_energy(middle))
-        flux = self.source.density(middle) / k_i * np.diff(ends) * self.pulses
+        flux = self.source.density(middle) / k_i * np.diff(ends)
+        flux *= self.exposed(setting)
         rows, energies = [], []
         for first in range(0, b.n_b.size, _BLOCK):
             part = slice(first, first + _BLOCK)
@@ -178,8 +191,9 @@ class Run:
         b = self.instrument
         k = b.final_wavenumber
         hkl = self._hkl(b.direction, k, k[:, None], setting)[:, 0]
-        rate = b.n_b * self.source.density(b.final_energy) * self.pulses
-        number = rng.poisson(rate * self.sample.elastic_line(hkl))
+        rate = b.n_b * self.source.density(b.final_energy) * self.exposed(setting)
+        factor = 1.0 if self.elastic_factor is None else self.elastic_factor
+        number = rng.poisson(rate * factor * self.sample.elastic_line(hkl))
         rows = np.repeat(np.arange(b.n_b.size), number)
         final = self._final(rows, rng)
         return rows, final + self.sample.elastic_width * rng.standard_normal(rows.size), final

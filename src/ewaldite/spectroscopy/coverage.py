@@ -256,10 +256,8 @@ def _pixel_part(
 ) -> tuple[_Totals, Record, int]:
     out, record = _Totals.empty(grid.size, p.modes.shape[1]), _room(terms)
     number = kernel.by_pixel(
-        *limits, p.k_f, p.table, p.modes, e.edges, e.edge_of, e.counts, e.usable,
-        e.count_of, e.cells,
-        v.step, v.ki, v.kf, v.beam, grid.rows, grid.number, grid.stride, K2_TO_MEV,
-        out.sums, out.squares, out.modes, record,
+        *limits, p.k_f, p.table, p.modes, *e.arguments, v.step, v.ki, v.kf, v.beam, grid.rows,
+        grid.number, grid.stride, K2_TO_MEV, out.sums, out.squares, out.modes, record,
     )  # fmt: skip
     return out, _trimmed(record, number), int(number)
 
@@ -269,9 +267,8 @@ def _interval_part(
 ) -> tuple[FloatArray, Record, int]:
     squares, record = np.zeros((grid.size, AMOUNTS)), _room(terms)
     number = kernel.by_interval(
-        e.members, e.bounds, *limits, e.relative, p.k_f, p.table, e.edges, e.edge_of, e.counts,
-        e.usable, e.count_of, v.first, v.ki, v.kf, v.beam, grid.rows, grid.number, grid.stride,
-        K2_TO_MEV, squares, record,
+        e.members, e.bounds, *limits, e.relative, p.k_f, p.table, *e.arguments, v.first, v.ki,
+        v.kf, v.beam, grid.rows, grid.number, grid.stride, K2_TO_MEV, squares, record,
     )  # fmt: skip
     return squares, _trimmed(record, number), int(number)
 

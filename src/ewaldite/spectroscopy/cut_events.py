@@ -17,7 +17,7 @@ from ewaldite.tables.neutron import K2_TO_MEV
 FloatArray = NDArray[np.float64]
 
 #: Names of what keeps an event out of a cut, as in the kernel.
-REASONS = ("in_cut", "outside", "no_pixel", "no_flux", "no_step")
+REASONS = ("in_cut", "outside", "no_pixel", "no_flux", "no_step", "masked")
 
 
 @dataclass
@@ -78,7 +78,7 @@ class EventSums:
         rows = np.ascontiguousarray(pixel, np.int64)
         steps = np.ascontiguousarray(step, np.int64)
         k = np.ascontiguousarray(k_i, np.float64)
-        flux = (p.k_f, p.table, e.edges, e.edge_of, e.counts, e.usable, e.count_of, e.cells)
+        flux = (p.k_f, p.table, *e.arguments)
         bins = (g.rows, g.number, g.stride, K2_TO_MEV, self.sums, self.tally)
         if a3 is None:
             v = self._views

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from ewaldite.spectroscopy.flux import Flux
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Arguments = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class Exposure:
         Monitor counts, negative where absent; dims (step · interval), float64.
     usable:
         Whether there are enough to divide by; dims (step · interval).
+    blocked, block_of:
+        Masked cells, a bit each, and where a step begins (negative: none are); see
+        :func:`~ewaldite.kernels.cut_walk.is_blocked`; dims (byte), uint8, and (step), int64.
     members, bounds:
         Step and interval of the members of every independent reading of the monitor;
         dims (member, 2), (reading + 1), int64.
@@ -46,12 +51,22 @@ class Exposure:
     cells: IntArray
     counts: FloatArray
     usable: NDArray[np.bool_]
+    blocked: NDArray[np.uint8]
+    block_of: IntArray
     members: IntArray
     bounds: IntArray
     relative: FloatArray
 
     def __len__(self) -> int:
         return int(self.a3.size)
+
+    @property
+    def arguments(self) -> Arguments:
+        """What kernels take of it, in their order."""
+        return (
+            self.edges, self.edge_of, self.counts, self.usable,
+            self.blocked, self.block_of, self.count_of, self.cells,
+        )  # fmt: skip
 
 
 def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
@@ -91,9 +106,40 @@ def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
         cells=np.full(steps, cells, np.int64),
         counts=np.where(flux.absent, -1.0, flux.counts).ravel(),
         usable=np.ascontiguousarray((flux.usable & ~flux.absent).ravel()),
+        blocked=np.zeros(0, np.uint8),
+        block_of=np.full(steps, -1, np.int64),
         members=np.ascontiguousarray(members, np.int64),
         bounds=bounds.astype(np.int64),
         relative=relative,
+    )
+
+
+def block(
+    exposed: Exposure, masks: Sequence[NDArray[np.bool_]], mask_of: ArrayLike
+) -> Exposure:
+    """Mask cells.
+
+    Parameters
+    ----------
+    exposed:
+        Steps of one run.
+    masks:
+        Each dims (pixel, interval); true is masked.
+    mask_of:
+        Which of them holds in a step, negative for none; dims (step), int.
+
+    Returns
+    -------
+    :
+        The same steps with those cells left out.
+    """
+    packed = [np.packbits(m, axis=1, bitorder="little").ravel() for m in masks]
+    starts = np.cumsum([0, *(p.size for p in packed)])
+    chosen = np.asarray(mask_of, dtype=np.int64)
+    return replace(
+        exposed,
+        blocked=np.concatenate([*packed, np.zeros(0, np.uint8)]),
+        block_of=np.where(chosen < 0, -1, starts[np.maximum(chosen, 0)]),
     )
 
 
@@ -103,6 +149,7 @@ def join(parts: Sequence[Exposure]) -> Exposure:
     edges = np.cumsum([0, *(p.edges.size for p in parts)])
     counts = np.cumsum([0, *(p.counts.size for p in parts)])
     members = np.cumsum([0, *(p.members.shape[0] for p in parts)])
+    bytes_ = np.cumsum([0, *(p.blocked.size for p in parts)])
     return Exposure(
         a3=np.concatenate([p.a3 for p in parts]),
         a4=np.concatenate([p.a4 for p in parts]),
@@ -112,6 +159,13 @@ def join(parts: Sequence[Exposure]) -> Exposure:
         cells=np.concatenate([p.cells for p in parts]),
         counts=np.concatenate([p.counts for p in parts]),
         usable=np.concatenate([p.usable for p in parts]),
+        blocked=np.concatenate([p.blocked for p in parts]),
+        block_of=np.concatenate(
+            [
+                np.where(p.block_of < 0, -1, p.block_of + b)
+                for p, b in zip(parts, bytes_, strict=False)
+            ]
+        ),
         members=np.concatenate(
             [p.members + np.array([s, 0]) for p, s in zip(parts, steps, strict=False)]
         ),

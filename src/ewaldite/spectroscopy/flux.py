@@ -69,9 +69,9 @@ class Flux:
 
     @property
     def relative_variance(self) -> FloatArray:
-        """Of the readings; dims as ``variance``; 0 where nothing was read."""
+        """Of the readings; dims as ``variance``; 0 below one count."""
         out = np.zeros_like(self.readings)
-        some = self.readings > 0
+        some = self.readings >= 1.0
         np.divide(self.variance, self.readings**2, out=out, where=some)
         return out
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.neutron import energy
-from ewaldite.spectroscopy.incident import IncidentFlight
+from ewaldite.spectroscopy.primary import Primary
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -85,10 +85,8 @@ class Intervals:
 def intervals(
     time_edges: ArrayLike,
     distance: float,
-    flight: IncidentFlight,
+    primary: Primary,
     *,
-    earliest_at_sample: float,
-    period: float,
     energy_step: float = np.inf,
 ) -> Intervals:
     """Give every bin of the monitor its incident energy.
@@ -104,12 +102,8 @@ def intervals(
         Edges of the monitor's bins in its frame, ascending; dims (bin + 1), s, float64.
     distance:
         Of the monitor from the moderator, m.
-    flight:
-        Ties time to energy.
-    earliest_at_sample:
-        First time at the sample from the proton pulse, s.
-    period:
-        Of the source, s.
+    primary:
+        Ties time to energy, and knows the first time at the sample.
     energy_step:
         Narrowest bin in energy transfer, meV.
 
@@ -124,19 +118,17 @@ def intervals(
         If no bin of the monitor lies in the window.
     """
     frame = np.asarray(time_edges, dtype=np.float64)
-    window = np.array([earliest_at_sample, earliest_at_sample + period])
-    first, last = flight.time(
-        distance, flight.wavenumber(flight.sample_distance, window)
-    ).tolist()
+    period = primary.frames.period
+    first, last = _passes(distance, primary)
     turns = np.ceil((first - _SAME_TIME - frame[:-1]) / period)
     low = frame[:-1] + turns * period
     high = low + np.diff(frame)
-    inside = np.flatnonzero(high <= last + _SAME_TIME)
+    inside = np.flatnonzero((low >= first - _SAME_TIME) & (high <= last + _SAME_TIME))
     if not inside.size:
         raise UserError(
             "use the monitor",
             f"none of its bins lies between {first * 1e3:.2f} and {last * 1e3:.2f} ms",
-            "Correct earliest_at_sample or the distance of the monitor.",
+            "Correct [primary] earliest_at_sample, or name another monitor.",
         )
     order = inside[np.argsort(low[inside])]
     of_bin = np.full(frame.size - 1, -1, np.int64)
@@ -145,12 +137,12 @@ def intervals(
         gap = low[b] - ends[-1] > _SAME_TIME
         if gap:
             ends.append(low[b])  # an interval without a bin
-        if gap or len(ends) == 1 or not _joins(ends, high[b], distance, flight, energy_step):
+        if gap or len(ends) == 1 or not _joins(ends, high[b], distance, primary, energy_step):
             ends.append(high[b])
         else:
             ends[-1] = high[b]
         of_bin[b] = len(ends) - 2
-    edges = flight.wavenumber(distance, np.array(ends))[::-1].copy()
+    edges = primary.wavenumber(distance, np.array(ends))[::-1].copy()
     count = len(ends) - 1
     of_bin[of_bin >= 0] = count - 1 - of_bin[of_bin >= 0]
     middle = (edges[1:] + edges[:-1]) / 2
@@ -161,17 +153,29 @@ def intervals(
         of_bin=of_bin,
         time=2.0 * energy(middle) * duration / width,
         duration=duration,
-        at_sample=flight.time(flight.sample_distance, middle),
+        at_sample=primary.time(primary.sample_distance, middle),
     )
 
 
+def _passes(distance: float, primary: Primary) -> tuple[float, float]:
+    """First and last time at a distance of neutrons that reach the sample in the frame, s."""
+    earliest = primary.frames.earliest
+    window = np.array([earliest, earliest + primary.frames.period])
+    if primary.curve.size:
+        known = primary.curve[0, np.isfinite(primary.curve[1])]
+        window = np.clip(window, known.min(), known.max())
+    k = primary.wavenumber(primary.sample_distance, window)
+    first, last = primary.time(distance, k).tolist()
+    return float(first), float(last)
+
+
 def _joins(
-    ends: list[float], end: float, distance: float, flight: IncidentFlight, step: float
+    ends: list[float], end: float, distance: float, primary: Primary, step: float
 ) -> bool:
     """Whether a bin may be joined to the interval before it."""
     if not np.isfinite(step):
         return False
-    pair = energy(flight.wavenumber(distance, np.array([ends[-2], end])))
+    pair = energy(primary.wavenumber(distance, np.array([ends[-2], end])))
     return bool(pair[0] - pair[1] <= step / 4)
 
 
@@ -183,7 +187,7 @@ def count_events(
     ends: ArrayLike,
     *,
     distance: float,
-    flight: IncidentFlight,
+    primary: Primary,
     keep: ArrayLike | None = None,
 ) -> FloatArray:
     """Count the events of a monitor by step of the rotation and interval.
@@ -200,7 +204,7 @@ def count_events(
         The intervals.
     starts, ends:
         Of each step, ascending; dims (step), s from the start of the run.
-    distance, flight:
+    distance, primary:
         As for :func:`intervals`.
     keep:
         Whether the pulse takes part; dims (event); all if None.
@@ -212,9 +216,9 @@ def count_events(
     """
     when = np.asarray(time, dtype=np.float64)
     first, last = np.asarray(starts, np.float64), np.asarray(ends, np.float64)
-    k = flight.wavenumber(distance, when)
+    k = primary.wavenumber(distance, when)
     interval = np.searchsorted(steps.edges, k, side="right") - 1
-    scattered = np.asarray(pulse, np.float64) + flight.time(flight.sample_distance, k)
+    scattered = np.asarray(pulse, np.float64) + primary.time(primary.sample_distance, k)
     step = np.searchsorted(first, scattered, side="right") - 1
     good = (interval >= 0) & (interval < len(steps)) & (step >= 0)
     good &= scattered < last[np.maximum(step, 0)]

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from ewaldite.run.section import Section
 from ewaldite.spectroscopy.calibration_options import CalibrationOptions
+from ewaldite.spectroscopy.cut import Cut
+from ewaldite.spectroscopy.cut_options import NormaliseOptions, VanadiumOptions
 from ewaldite.spectroscopy.mask_options import EventMaskOptions
 
 Cell = tuple[float, float, float, float, float, float]
@@ -144,3 +146,6 @@ class SpectroscopyOptions(Section):
     monitor: MonitorOptions = MonitorOptions()
     mask: EventMaskOptions = EventMaskOptions()
     calibration: CalibrationOptions = CalibrationOptions()
+    vanadium: VanadiumOptions | None = None
+    normalise: NormaliseOptions = NormaliseOptions()
+    cut: list[Cut] = Field(default_factory=list)

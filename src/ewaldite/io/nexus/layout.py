@@ -37,6 +37,8 @@ _SPELLINGS = (
     "angstrom",
     "counts",
     "deg",
+    "cm^2/meV/sr",
+    "barn/meV/sr",
 )
 
 

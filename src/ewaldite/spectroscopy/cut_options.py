@@ -1,0 +1,64 @@
+"""Options of normalisation and vanadium: the sections [normalise] and [vanadium]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ewaldite.run.section import Section
+
+
+class NormaliseOptions(Section):
+    """How events and coverage become S(Q, ω)."""
+
+    estimator: Literal["coverage", "event"] = Field(
+        "coverage", description="ratio of sums, or sum of weighted events"
+    )
+    monitor: Literal["auto", "resolved", "shared"] = Field(
+        "auto", description="the monitor's own counts a step, or its sum shared out by charge"
+    )
+    minimum_counts: float = Field(
+        25.0, ge=1, description="monitor counts of a run below which an energy is left out"
+    )
+    amount: str | None = Field(
+        None, description="of formula units in the beam, as '0.01 mol', for S per formula unit"
+    )
+    threads: int | None = Field(None, ge=1, description="default: the processors")
+    point_group: str | None = Field(
+        None, description="space or point group whose rotations fold the data, as 'P 4/m m m'"
+    )
+
+
+class VanadiumOptions(Section):
+    """A run of vanadium; without it N_b is 1."""
+
+    file: Path = Field(description="NeXus file of the run")
+    empty: Path | None = Field(None, description="run of its can or stage alone")
+    shape: Literal["cylinder", "plate", "none"] = Field(
+        "none", description="for self-shielding; none: it is left out"
+    )
+    radius: str | None = Field(None, description="of a cylinder, as '5 mm'")
+    thickness: str | None = Field(None, description="of a plate, as '1 mm'")
+    normal: float = Field(
+        0.0, description="of a plate: its normal from the beam, towards +x; degrees"
+    )
+    temperature: float = Field(293.0, ge=0, description="K, for the Debye–Waller factor")
+    mass: str | None = Field(
+        None, description="in the beam, as '2.1 g': then S is absolute; else relative"
+    )
+    pulse_width: str | None = Field(
+        None,
+        description="pixels whose final energy is so near to an end of the band are left out; "
+        "default: [primary] tau",
+    )
+    elastic: float = Field(0.25, gt=0, description="half width of the elastic line, meV")
+
+    @model_validator(mode="after")
+    def _sized(self) -> VanadiumOptions:
+        needed = {"cylinder": self.radius, "plate": self.thickness, "none": ""}[self.shape]
+        if needed is None:
+            size = "radius" if self.shape == "cylinder" else "thickness"
+            raise ValueError(f"[vanadium] shape = '{self.shape}' needs {size}")
+        return self
