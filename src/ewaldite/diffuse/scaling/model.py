@@ -145,6 +145,12 @@ class ScalingModel:
             damped = damped * np.exp(-0.5 * v["B"] * observations.length_of_s**2)
         return v["a"] * v["d"] * damped, v["c"] / damped
 
+    def damped_b(self, batch: int, s: FloatArray, iz: FloatArray) -> FloatArray:
+        """``b D`` of a batch on a lattice of lengths of s (1/Å) and iz; dims (iz, s)."""
+        b, dose = self.points("b", batch), self.points("B", batch)
+        out = np.ones((iz.size, s.size)) if b is None else np.tile(b(iz)[:, None], s.size)
+        return out if dose is None else out * np.exp(-0.5 * dose(iz)[:, None] * s**2)
+
     def with_terms(self, **changed: tuple[ControlPoints, ...]) -> ScalingModel:
         """The same model with some terms replaced."""
         terms = {**self.terms, **changed}
@@ -176,11 +182,8 @@ class ScalingModel:
         for batch in self.batches:
             b = self.points("b", batch) or _flat(self.points("c", batch))
             c = self.points("c", batch) or _nothing(b, self.s_limit)
-            s, iz = c.axis("s").nodes, c.axis("iz").nodes
-            damped = b(iz)[:, None] * np.ones_like(s)
-            dose = self.points("B", batch)
-            if dose is not None:
-                damped = damped * np.exp(-0.5 * dose(iz)[:, None] * s**2)
+            s = c.axis("s").nodes
+            damped = self.damped_b(batch, s, c.axis("iz").nodes)
             added = np.asarray(incoherent(s), np.float64) * damped / k
             scales.append(b.with_values(b.values / k))
             offsets.append(c.with_values(c.values + added))
