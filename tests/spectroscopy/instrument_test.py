@@ -87,3 +87,15 @@ def test_refuses_no_triplets_and_doubled_numbers() -> None:
         Instrument.from_triplets(
             [one, replace(two, detector_number=one.detector_number + np.int64(6))][:2]
         )
+
+
+def test_simple_paths_differ_for_the_outer_tubes_only() -> None:
+    simple = Instrument.from_triplets(design_triplets(), simple_paths=True)
+    change = np.abs(simple.L2 - INSTRUMENT.L2)
+    middle = INSTRUMENT.tube == 1
+    assert change[middle].max() < 1e-12
+    assert 5e-5 < change[~middle].max() < 2e-4
+    np.testing.assert_allclose(
+        simple.final_time / INSTRUMENT.final_time, simple.L2 / INSTRUMENT.L2, rtol=1e-12
+    )
+    np.testing.assert_array_equal(simple.final_energy, INSTRUMENT.final_energy)

@@ -38,6 +38,9 @@ class CalibrationOptions(Section):
 
     tube: list[TubeOptions] = Field(default_factory=list, description="tubes by number")
     module: list[ModuleOptions] = Field(default_factory=list, description="modules by number")
+    simple_paths: bool = Field(
+        False, description="paths as if all tubes of a triplet were the middle one, to compare"
+    )
 
     def calibration(self) -> Calibration:
         """The calibration.

@@ -88,6 +88,10 @@ def convert_file(
             inputs={run.file.name: file_digest(base / run.file)},
             notes=notes,
         )
+        told.start("load the loops, or compile them the first time", 1, "step")
+        events.prepare()
+        told.advance()
+        told.finish()
         told.start("convert", events.total, "events")
         try:
             with TableWriter(
@@ -118,7 +122,7 @@ def run_of(options: SpectroscopyOptions, file: Path, base: Path) -> RunFileOptio
     for run in options.run:
         if (base / run.file).resolve() == file.resolve():
             return run
-    return RunFileOptions(file=file.resolve())
+    return RunFileOptions(file=file.absolute())
 
 
 def file_digest(path: Path) -> str:

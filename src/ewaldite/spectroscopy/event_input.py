@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +42,15 @@ class EventInput:
         Number of events.
     notes:
         What a user should know; grows while the blocks are made.
+    prepare:
+        Compiles the loops, or loads them compiled: worth a word before events are counted.
     """
 
     table: EventTable
     blocks: Iterator[sc.DataArray]
     total: int
     notes: list[str]
+    prepare: Callable[[], None]
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def open_events(
     if is_plain(path):
         plain = resolve_plain(options, run, base)
         table = EventTable(plain.converter)
-        yield EventInput(table, plain.blocks(table), plain.total, plain.notes)
+        yield EventInput(table, plain.blocks(table), plain.total, plain.notes, lambda: None)
         return
     gap = parse_quantity(run.longest_gap, "s", "[[run]] longest_gap")
     with open_bifrost(path, gap) as raw:
@@ -87,7 +90,15 @@ def open_events(
         table = EventTable(converter, monitor=monitor_weight(options.monitor, raw, converter))
         events = converted(converter, raw, BLOCK, mask_unknown=options.mask.unknown_pixels)
         blocks = (table.block(one) for one in events)
-        yield EventInput(table, blocks, sum(s.size for s in raw.sources), raw.notes)
+        total = sum(source.size for source in raw.sources)
+        yield EventInput(table, blocks, total, raw.notes, lambda: _prepare(converter, raw))
+
+
+def _prepare(converter: Converter, raw: RawFile) -> None:
+    """Convert one event, with the types of number that the file has."""
+    source = next(source for source in raw.sources if source.size)
+    flags = converter.pulse_flags(source.pulse_time)
+    converter.convert(next(source.slabs(1)), source.pulse_time, flags)
 
 
 def converted(

@@ -10,7 +10,8 @@ import scipp as sc
 from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
-from ewaldite.geometry.analyser import follow
+from ewaldite.geometry.analyser import Flight, analyser_frame, follow, simple_path
+from ewaldite.geometry.neutron import speed
 from ewaldite.geometry.triplet import Triplet
 from ewaldite.model.experiment import FloatArray, IntArray
 from ewaldite.model.time_log import TimeLog
@@ -83,6 +84,7 @@ class Instrument:
         monitors: Mapping[str, float] | None = None,
         a3: TimeLog | None = None,
         a4: TimeLog | None = None,
+        simple_paths: bool = False,
     ) -> Instrument:
         """Follow the neutrons of every pixel; see :mod:`ewaldite.geometry.analyser`.
 
@@ -96,6 +98,9 @@ class Instrument:
             m.
         a3, a4:
             degrees; zero if None.
+        simple_paths:
+            Whether paths are :func:`~ewaldite.geometry.analyser.simple_path` with the nominal
+            distances of the triplet, for comparison.
 
         Raises
         ------
@@ -109,6 +114,8 @@ class Instrument:
                 "Give a file with groups channel_C_A_triplet of class NXdetector.",
             )
         flights = [follow(t.position.reshape(-1, 3), t.analyser, t.d_spacing) for t in triplets]
+        if simple_paths:
+            flights = [_simplified(f, t) for f, t in zip(flights, triplets, strict=True)]
         places = [np.indices(t.detector_number.shape).reshape(2, -1) for t in triplets]
         sizes = [t.detector_number.size for t in triplets]
         number = np.concatenate([t.detector_number.ravel() for t in triplets])
@@ -177,6 +184,13 @@ class Instrument:
         for name, unit in (("position", "m"), ("direction", "one")):
             columns[name] = sc.vectors(dims=["row"], values=getattr(self, name), unit=unit)
         return sc.Dataset(columns, coords=coord)
+
+
+def _simplified(flight: Flight, triplet: Triplet) -> Flight:
+    along = triplet.position.reshape(-1, 3) @ analyser_frame(triplet.analyser)[:, 1]
+    onward = float(np.linalg.norm(triplet.centre - triplet.analyser))
+    path = simple_path(along, float(np.linalg.norm(triplet.analyser)), onward)
+    return replace(flight, path=path, time=path / speed(flight.k_f))
 
 
 def _check_distinct(

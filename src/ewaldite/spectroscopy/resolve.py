@@ -70,6 +70,7 @@ def resolve(
         primary_length=length,
         a3=_a3(run, raw),
         a4=_angle(run.a4, "a4") if run.a4 is not None else raw.a4(),
+        simple_paths=options.calibration.simple_paths,
     )
     return Converter(
         instrument=instrument,

@@ -14,7 +14,7 @@ import numpy as np
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.triplet import Triplet, numbers_agree
-from ewaldite.io.bifrost.access import children, need, numbers, open_raw, where
+from ewaldite.io.bifrost.access import children, instants, need, numbers, open_raw, where
 from ewaldite.io.bifrost.components import (
     Entries,
     RawChopper,
@@ -32,6 +32,7 @@ from ewaldite.model.time_log import LONGEST_GAP, TimeLog
 
 #: Of the ESS, s.
 PULSE_PERIOD = 1.0 / 14.0
+_MOST_NAMED = 6
 
 
 @dataclass
@@ -113,14 +114,13 @@ class RawFile:
                 "See whether the shutter was open; there is nothing to convert.",
             )
         if dead:
-            self.notes.append(f"no events in {', '.join(dead)}")
+            named = ", ".join(dead[:_MOST_NAMED]) + (" …" if len(dead) > _MOST_NAMED else "")
+            self.notes.append(f"no events in {len(dead)} of {len(found)} triplets: {named}")
         return tuple(found)
 
     @cached_property
     def reference(self) -> int:
         """Zero of all times: the first frame of any triplet, ns since 1970."""
-        from ewaldite.io.bifrost.access import instants
-
         first: list[int] = []
         for group in triplet_groups(self.instrument).values():
             events = event_group(group)
