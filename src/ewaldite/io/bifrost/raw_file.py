@@ -14,7 +14,8 @@ import numpy as np
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.triplet import Triplet, numbers_agree
-from ewaldite.io.bifrost.access import children, instants, need, numbers, open_raw, where
+from ewaldite.io.bifrost.access import children, instants, need, open_raw
+from ewaldite.io.bifrost.angles import read_angle, sample_table
 from ewaldite.io.bifrost.components import (
     Entries,
     RawChopper,
@@ -23,7 +24,6 @@ from ewaldite.io.bifrost.components import (
     read_source,
 )
 from ewaldite.io.bifrost.events import EventSource, event_group
-from ewaldite.io.bifrost.logs import log_group, read_log
 from ewaldite.io.bifrost.monitors import RawMonitor, monitor_groups, read_monitor
 from ewaldite.io.bifrost.transformations import Step, tank_of
 from ewaldite.io.bifrost.triplets import read_triplet, triplet_groups
@@ -185,7 +185,7 @@ class RawFile:
         UserError
             If it is not there, or is no proper log in degrees.
         """
-        node = self._a3_node(place)
+        node = sample_table(self.entry, self.instrument, place)
         if node is None:
             raise UserError(
                 f"find the angle of the sample table, a3, in {self.path}",
@@ -194,7 +194,7 @@ class RawFile:
                 else f"it has no '{place}' in {self.entry.name}",
                 "Give [[run]] a3, as in '12.5 deg', or the path of its log in the entry.",
             )
-        return self._log(node)
+        return self._angle(node)
 
     def a4(self) -> TimeLog:
         """Angle of the tank, from the transformation that turns the triplets.
@@ -215,36 +215,14 @@ class RawFile:
                 "Give [[run]] a4, as in '50 deg'.",
             )
         tank, sign = next(iter(tanks.values()))
-        log = self._log(tank.node)
+        log = self._angle(tank.node)
         if sign < 0:
             log = TimeLog(log.time, -log.value, log.longest_gap)
             self.notes.append("the tank's axis points down: the sign of a4 is changed")
         return log
 
-    def _log(self, node: Any) -> TimeLog:
-        stored = log_group(node)
-        if isinstance(stored, h5py.Group):
-            return read_log(stored, "deg", self.reference, self.longest_gap)
-        values = numbers(stored, "deg").ravel()
-        if values.size != 1:
-            raise UserError(
-                f"read the angle {where(stored)}",
-                f"it has {values.size} values and no times",
-                "Give it as an option of [[run]].",
-            )
-        self.notes.append(f"{stored.name} is a single value, not a log: it holds all the time")
-        return TimeLog.constant(float(values[0]))
-
-    def _a3_node(self, place: str | None) -> Any:
-        if place is not None:
-            return self.entry.get(place)
-        for name, group in self.instrument.items():
-            if "sample_stack" in name and "rotation_stage" in group:
-                return group["rotation_stage"]
-        for path in ("sample_rotation", "rotation_stage"):
-            if path in self.instrument:
-                return self.instrument[path]
-        return self.entry.get("parameters/a3")
+    def _angle(self, node: Any) -> TimeLog:
+        return read_angle(node, self.reference, self.longest_gap, self.notes)
 
 
 @contextmanager
