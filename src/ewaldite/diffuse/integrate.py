@@ -202,8 +202,12 @@ def integrate_wedge(
         workspace=workspace,
     )
     tallies = []
-    for rows in detector_bands(features, good, settings.bands):
-        paths, own = tracer.walk(rows).own_rows()
+    bands = detector_bands(features, good, settings.bands)
+    for rows in bands:
+        paths = tracer.walk(rows)
+        own = np.arange(paths.keys.size)
+        if len(bands) > 1:
+            paths, own = paths.own_rows()
         images = frames()
         if parts > 1:
             images = _parts_of_frames(images, clock.position, limits, parts, rng)

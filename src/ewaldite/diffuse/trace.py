@@ -246,6 +246,7 @@ class Tracer:
             these rows.
         """
         width = self._good.shape[1]
+        first = rows.start * width
         frames = self._matrices.shape[1]
         start_row = np.full(len(rows) * width, -1, dtype=np.int32)
         changes = self._space.changes_of(frames)
@@ -256,7 +257,7 @@ class Tracer:
             self._voxels, self._rows, changes = walk.walk_band(
                 band,
                 background_of(self._background, pixel),
-                np.where(pixel >= 0, pixel - rows.start * width, -1),
+                pixel if first == 0 else np.where(pixel >= 0, pixel - first, -1),
                 self._matrices,
                 cumulative,
                 partition.parts,
