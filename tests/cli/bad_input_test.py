@@ -234,6 +234,41 @@ CASES: dict[str, tuple[Change, list[str]]] = {
         replace(CONFIG, "1 mm", "1 kg"),
         [r"\[corrections\] sensor_thickness", "'1 kg'", r"as in '1\.5 mm'"],
     ),
+    "monitor of the wrong number": (
+        sweep_option("monitor = [1.0, 2.0]\nbackground_monitor = 1.0"),
+        ["use monitor of the sweep 'a'", "2 readings for 6 frames", "one for each frame"],
+    ),
+    "monitor of the sweep alone": (
+        sweep_option("monitor = 2.0"),
+        ["background of the sweep 'a'", "background_monitor is not", "in the same unit"],
+    ),
+    "frame without beam": (
+        sweep_option("monitor = [1, 2, 0, 1, 1, 1]\nbackground_monitor = 1"),
+        [r"reading of the 3\. frame is 0", "with exclude"],
+    ),
+    "monitor that no image names": (
+        sweep_option('monitor = "images"'),
+        [r"images/a_0001\.cbf", "name none", "monitor = 'none'"],
+    ),
+    "no count is valid": (
+        section("\n[mask]\nminimum = 50\noverload = 20\n"),
+        [r"a_0001\.cbf", "smallest valid count is 50", r"\[mask\] minimum or overload"],
+    ),
+    "negative minimum": (
+        section("\n[mask]\nminimum = -1\n"),
+        [r"'minimum' in \[mask\]", "greater than or equal to 0", "found -1"],
+    ),
+    "dead time that nothing says": (
+        replace(CONFIG, "[corrections]", '[corrections]\ncount_rate = "paralysable"'),
+        ["count_rate = 'paralysable'", "nothing says the dead time", "as in '120 ns'"],
+    ),
+    "dead time of a detector that corrected its counts": (
+        lambda f: [
+            replace(CONFIG, "[corrections]", '[corrections]\ncount_rate = "paralysable"')(f),
+            header("a_0*.cbf", b"# Wavelength", b"# Tau = 1e-7 s\r\n# Wavelength")(f),
+        ],
+        ["has corrected them already", "count_rate = 'none'"],
+    ),
     "memory that is no size": (
         section('\n[run]\nmemory = "lots"\n'),
         [r"\[run\] memory", "'lots'", r"as in '1\.5 GB'"],

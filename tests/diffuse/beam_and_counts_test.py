@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,8 @@ def reduced(
     given["sweep"][0] |= sweep
     for name, options in sections.items():
         given[name] |= options
-    context = Context(DiffuseOptions.model_validate(given), folder)
+    log = logging.getLogger("beam_test")
+    context = Context(DiffuseOptions.model_validate(given), folder, log=log)
     run(context, ["combine"])
     return context
 
@@ -76,6 +78,12 @@ def total(observations: sc.DataArray, name: str) -> float:
 def summary(context: Context, name: str) -> float:
     wedges = json.loads((context.work / "filter.json").read_text())
     return sum(wedge[name] for wedge in wedges)
+
+
+def exposure_of_background(context: Context) -> float:
+    background = context.entries[0].background
+    assert background is not None
+    return background.of_range(0.0, 90.0).exposure
 
 
 # --- the monitor
@@ -94,9 +102,7 @@ def test_a_monitor_scales_exposures_and_backgrounds(folder: Path) -> None:
     expected = plain.entries[0].exposure * np.array(beam) / 2.0
     np.testing.assert_allclose(found.entries[0].exposure, expected)
     np.testing.assert_array_equal(found.entries[0].time, plain.entries[0].time)
-    summed = found.entries[0].background
-    assert summed is not None
-    assert summed.of_range(0.0, 90.0).exposure == pytest.approx(10.0 * 2.0)
+    assert exposure_of_background(found) == pytest.approx(10.0 * 2.0)
     one, other = table(plain), table(found)
     assert total(other, "counts") == total(one, "counts")
     # Wedges of two frames: (2, 1), (3, 2), (1, 3) over 2, and twice the beam below
@@ -127,7 +133,13 @@ def test_thinned_images_with_their_flux_show_the_same_intensity(folder: Path) ->
     names = {"images": "images/t_####.cbf", "background": "images/t_background_####.cbf"}
     none = {"filter": {"method": "none"}}
     whole = table(reduced(folder, "whole", {}, **none))
-    found = table(reduced(folder, "thinned", names, **none))
+    context = reduced(folder, "thinned", names, **none)
+    found = table(context)
+    # Transmissions of headers do not count beside it; those of options do
+    assert exposure_of_background(context) == pytest.approx(10.0 * BEAM.max() / BEAM.mean())
+    given = {**names, "background_transmission": 0.25}
+    half = reduced(folder, "given", given, **none)
+    assert exposure_of_background(half) == pytest.approx(2.5 * BEAM.max() / BEAM.mean())
     blind = table(reduced(folder, "blind", {**names, "monitor": "none"}, **none))
 
     def intensity(given: sc.DataArray, scale: float = 1.0) -> tuple[float, float]:
@@ -164,10 +176,16 @@ def test_thinned_images_with_their_flux_show_the_same_intensity(folder: Path) ->
 # --- the smallest valid count
 
 
-def test_the_minimum_holds_in_every_frame(folder: Path) -> None:
+def test_the_minimum_holds_in_every_frame(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     frames = images_of(folder)
     plain = reduced(folder, "plain", {})
-    found = reduced(folder, "minimum", {}, mask={"minimum": 2})
+    # A logger of its own: the command line lets that of the program not propagate
+    with caplog.at_level("INFO", logger="beam_test"):
+        found = reduced(folder, "minimum", {}, mask={"minimum": 2})
+    assert any("below the minimum: " in message for message in caplog.messages)
+    assert any("makes intensities too high" in message for message in caplog.messages)
     good = plain.good(0) & (plain.entries[0].background.of_range(0, 90).good)  # type: ignore[union-attr]
     always = np.all([frame < 2 for frame in frames], axis=0)
     masks = ewaldite.load(found.path("masks.nxs"))["a"]

@@ -34,6 +34,8 @@ from ewaldite.run.plan import plan_workers
 Summary = dict[str, float]
 
 _SAMPLE_FRAMES = 3
+# Part of the values below the smallest valid count that is worth a warning
+_MANY = 0.05
 #: What the reader of a folder of XDS, or of a file in it, looks at.
 XDS_FILES = ("XDS.INP", "INTEGRATE.LP", "GXPARM.XDS", "XPARM.XDS")
 
@@ -131,6 +133,13 @@ def _say(context: Context, summaries: Sequence[Summary]) -> None:
     for name in ("without a count", "below the minimum", "overloaded"):
         if total(f"pixels {name}"):
             context.log.info("  (pixel, frame) pairs %s: %d", name, total(f"pixels {name}"))
+    below = total("pixels below the minimum")
+    if below > _MANY * (below + total("pixels counted")):
+        context.log.warning(
+            "%d %% of the pixels' values are below the smallest valid count: where photons are "
+            "counted, leaving them out makes intensities too high (see [mask] minimum)",
+            round(100 * below / (below + total("pixels counted"))),
+        )
     if total("frames skipped"):
         context.log.warning(
             "%d frames could not be read and were skipped", total("frames skipped")
