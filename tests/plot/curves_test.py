@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import scipp as sc
 
-from ewaldite.plot.curves import masked_fraction_figure, power_figure, quality_figure
+from ewaldite.plot.curves import power_figure
 from ewaldite.plot.radial import radial_figure
-from ewaldite.plot.style import figure_bytes
 
 S = np.linspace(0.1, 0.6, 6)
 
@@ -42,42 +41,6 @@ def test_a_curve_without_variances_has_no_bars() -> None:
     figure = radial_figure({"": bare})
     assert not figure.axes[0].containers[0].has_yerr
     assert figure.axes[0].get_legend() is None
-
-
-def test_every_statistic_has_its_panel() -> None:
-    figure = quality_figure(
-        S, cc_half=1 - S, cc_star=1 - S**2, completeness=1 - S / 2, multiplicity=10 * S
-    )
-    assert [axes.get_ylabel() for axes in figure.axes] == [
-        "correlation", "completeness (%)", "multiplicity",
-    ]  # fmt: skip
-    correlation, completeness, multiplicity = figure.axes
-    np.testing.assert_allclose(correlation.lines[0].get_ydata(), 1 - S)
-    np.testing.assert_allclose(correlation.lines[1].get_ydata(), 1 - S**2)
-    np.testing.assert_allclose(completeness.lines[0].get_ydata(), 100 - 50 * S)
-    np.testing.assert_allclose(multiplicity.lines[0].get_ydata(), 10 * S)
-    assert correlation.get_ylim() == (0.0, 1.05)
-    assert multiplicity.get_xlabel() == "|s| (1/Å)"
-    assert correlation.get_xlabel() == ""
-    assert figure_bytes(figure).startswith(b"\x89PNG")
-
-
-def test_a_negative_correlation_is_shown() -> None:
-    figure = quality_figure(S, cc_half=S - 0.5)
-    assert len(figure.axes) == 1
-    assert figure.axes[0].get_ylim()[0] < -0.4
-
-
-def test_nothing_given_is_an_empty_page() -> None:
-    assert quality_figure(S).axes == []
-
-
-def test_masked_fractions_are_percentages_by_name() -> None:
-    figure = masked_fraction_figure(S, {"bragg": S / 10, "ice": S * 0})
-    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), 10 * S)
-    names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert names == ["bragg", "ice"]
-    assert figure.axes[0].get_ylim()[0] == 0
 
 
 def test_the_power_curve_marks_the_threshold() -> None:

@@ -18,7 +18,16 @@ from ewaldite.io.nexus import load
 from ewaldite.io.toml_file import read_toml
 from ewaldite.report.diffuse import report_diffuse
 
-SECTIONS = ["Map", "Statistics", "Filter", "Pixels of a", "Mean intensity", "Provenance"]
+SECTIONS = [
+    "Map",
+    "Statistics by resolution",
+    "Rotation",
+    "Scaling",
+    "Filter",
+    "Pixels of a",
+    "Mean intensity",
+    "Provenance",
+]
 
 
 class Page(HTMLParser):

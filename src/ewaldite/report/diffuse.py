@@ -11,16 +11,15 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.io.nexus import load, read_info, shell_means
-from ewaldite.plot.curves import quality_figure
 from ewaldite.plot.detector import detector_figure
 from ewaldite.plot.radial import radial_figure
 from ewaldite.plot.style import figure_bytes, save_figure
 from ewaldite.plot.summary import summary_figure
+from ewaldite.report.absolute import absolute_section
 from ewaldite.report.model import Figure, Section, Table
 from ewaldite.report.page import write_report
-
-_CURVES = ("cc_half", "cc_star", "completeness", "multiplicity")
-_HEADS = {"cc_half": "CC½", "cc_star": "CC*", "intensity_over_sigma": "I/σ", "chi2": "χ²"}
+from ewaldite.report.scaling import scaling_section
+from ewaldite.report.statistics import statistics_sections
 
 
 def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[Path, Path]:
@@ -63,7 +62,9 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
     )
     sections = [
         Section("Map", text=_crystal(info.sample, merged), figures=(summary,)),
-        _statistics(out),
+        *statistics_sections(out),
+        scaling_section(out, tuple(load(out / "masks.nxs"))),
+        *([absolute_section(out)] if (out / "absolute_scale.nxs").is_file() else []),
         _filter(out),
         *_masks(out, images or {}),
         Section(
@@ -91,26 +92,6 @@ def _crystal(sample: Any, merged: sc.DataArray) -> str:
         f"{len(merged):,} voxels of the asymmetric unit hold {counts:,.0f} counts in "
         f"{int(merged.coords['multiplicity'].sum().value):,} observations.\n\n"
         "Voxels that were not observed are absent: they are NaN and masked, not zero."
-    )
-
-
-def _statistics(out: Path) -> Section:
-    table = load(out / "statistics.nxs")["shells"]
-    s = sc.midpoints(next(iter(table.values())).coords["s"]).values
-    columns = {name: np.asarray(item.values) for name, item in table.items()}
-    picture = quality_figure(s, **{name: columns[name] for name in _CURVES})
-    figure = Figure(figure_bytes(picture, "svg"), "svg", "Statistics by resolution")
-    rows = tuple(
-        (float(at), *(values[i].item() for values in columns.values()))
-        for i, at in enumerate(s)
-    )
-    return Section(
-        "Statistics",
-        text="Of merged voxels in shells of |s|. CC½ is the correlation of half sets, CC* what "
-        "it implies for the correlation with the truth; χ² is the scatter of equivalent "
-        "observations over what their errors allow.",
-        figures=(figure,),
-        tables=(Table(("|s| (1/Å)", *(_HEADS.get(n, n) for n in columns)), rows),),
     )
 
 
