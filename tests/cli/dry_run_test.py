@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ewaldite.diffuse import workflow
+from diffuse.tiny import STEPS
 
 
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -40,7 +40,7 @@ def test_nothing_is_made_beside_a_new_experiment(
     fresh: Path, dry: Callable[..., list[str]]
 ) -> None:
     lines = dry(fresh)
-    assert lines == [*(f"{name}: not done yet" for name in workflow.STEPS), "8 steps to do"]
+    assert lines == [*(f"{name}: not done yet" for name in STEPS), "9 steps to do"]
     assert not (fresh / "out").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ewaldite.diffuse import workflow
 from ewaldite.simulate.background import Background
 from ewaldite.simulate.detector import Detector
 from ewaldite.simulate.experiment import RotationExperiment
@@ -14,6 +15,8 @@ from ewaldite.simulate.truth import Truth
 from ewaldite.simulate.xds_files import write_integrate_lp, write_xds_inp, write_xparm
 
 FRAMES = 6
+# Without [contents] and [pdf]
+STEPS = [name for name in workflow.STEPS if name not in ("rescale", "pdf")]
 CONFIG = """\
 [[sweep]]
 name = "a"

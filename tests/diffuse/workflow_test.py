@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import scipp as sc
 
-from diffuse.tiny import copy_tiny, write_tiny
+from diffuse.tiny import STEPS, copy_tiny, write_tiny
 from ewaldite.diffuse import workflow
 from ewaldite.diffuse.config import config_text, parse_config
 from ewaldite.diffuse.context import Context
@@ -27,13 +27,16 @@ from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 from ewaldite.io.toml_file import read_toml
 
-STEPS = list(workflow.STEPS)
 RESULTS = (
     "masks.nxs",
     "corrections.nxs",
     "observations.nxs",
     "bragg.nxs",
+    "scales.nxs",
+    "scaled.nxs",
     "merged.nxs",
+    "merged_coarse.nxs",
+    "bragg_merged.nxs",
     "statistics.nxs",
     "map.nxs",
 )
@@ -106,31 +109,40 @@ DEPENDENT: dict[str, tuple[dict[str, dict[str, Any]], list[str]]] = {
     "resolution": ({"map": {"d_min": 2.2}}, STEPS),
     "filter": (
         {"filter": {"window": 1.5}},
-        ["filter", "integrate", "export", "combine", "merge", "map"],
+        ["filter", "integrate", "export", "combine", "scale", "merge", "map"],
     ),
     "grid of the table": (
         {"scale": {"subdivide": [3, 3, 3]}},
-        ["filter", "integrate", "export", "combine", "merge", "map"],
+        ["filter", "integrate", "export", "combine", "scale", "merge", "map"],
     ),
     "gain": (
         {"integrate": {"gain": 2.0}},
-        ["filter", "integrate", "export", "combine", "merge", "map"],
+        ["filter", "integrate", "export", "combine", "scale", "merge", "map"],
     ),
     "refinement of the mask": (
         {"filter": {"refine": False}},
-        ["integrate", "export", "combine", "merge", "map"],
+        ["integrate", "export", "combine", "scale", "merge", "map"],
     ),
     "space group": (
         {"crystal": {"space_group": "P 1"}},
-        ["export", "combine", "merge", "map"],
+        ["export", "combine", "scale", "merge", "map"],
     ),
     "least pixels": (
         {"scale": {"minimum_pixels": 2}},
-        ["export", "combine", "merge", "map"],
+        ["export", "combine", "scale", "merge", "map"],
     ),
-    "joined observations": ({"scale": {"merge_within_degrees": 3.0}}, ["combine"]),
+    "joined observations": (
+        {"scale": {"merge_within_degrees": 3.0}},
+        ["combine", "scale", "merge", "map"],
+    ),
     "outliers": ({"merge": {"outlier_sigma": 4.0}}, ["merge", "map"]),
     "half sets": ({"merge": {"seed": 1}}, ["merge", "map"]),
+    "terms": ({"scale": {"terms": ["b"]}}, ["scale", "merge", "map"]),
+    "setting": ({"sweep": {"reindex": "none"}}, ["combine", "scale", "merge", "map"]),
+    "parts of the map": ({"map": {"parts": ["variational"]}}, ["map"]),
+    "pictures": ({"map": {"slice": [{"plane": "hk0"}]}}, []),
+    "contents": ({"contents": {"molecule": [{"formula": "C 9 H 9 N 9"}]}}, ["rescale", "map"]),
+    "pdf": ({"pdf": {"enabled": True}}, ["pdf"]),
 }
 
 
@@ -209,7 +221,7 @@ def test_lost_result_is_made_again(done: Path, finished: Path) -> None:
 def test_damaged_result_is_made_again(done: Path, finished: Path) -> None:
     with h5py.File(done.parent / "out" / "bragg.nxs", "a") as file:
         file.attrs["ewaldite_format"] = 99
-    assert workflow.run(context(done)) == ["combine"]
+    assert workflow.run(context(done)) == ["combine", "scale", "merge", "map"]
     assert_identical(results(done.parent), results(finished))
 
 
@@ -220,7 +232,14 @@ def test_lost_checkpoint_is_made_again(
     assert len(wedges) == 3
     wedges[1].write_bytes(b"damaged")
     (done.parent / "out/work/integrate.json").unlink()
-    assert workflow.run(context(done)) == ["integrate", "export", "combine", "merge", "map"]
+    assert workflow.run(context(done)) == [
+        "integrate",
+        "export",
+        "combine",
+        "scale",
+        "merge",
+        "map",
+    ]
     assert reduced == [("a", 1)]
     assert_identical(results(done.parent), results(finished))
 

@@ -81,8 +81,11 @@ _one_step("integrate", "Sum the wedges into voxels, Bragg peaks apart.")
 _one_step("correct", "Write the corrections of every pixel: corrections.nxs.")
 _one_step("export", "Make observations and Bragg reflections of every wedge.")
 _one_step("combine", "Put all sweeps in one table: observations.nxs, bragg.nxs.")
+_one_step("scale", "Find the factors that make all sweeps agree: scales.nxs, scaled.nxs.")
 _one_step("merge", "Merge equivalent observations: merged.nxs, statistics.nxs.")
+_one_step("rescale", "Put the merged table on the absolute scale: absolute.nxs.")
 _one_step("map", "Spread the merged voxels over reciprocal space: map.nxs.")
+_one_step("pdf", "Transform the variational map to real space: pdf.nxs.")
 
 
 @diffuse.command
@@ -105,7 +108,13 @@ def demo(
 
     console = Console()
     console.print(f"Simulating three sweeps in {folder} …", markup=False)
-    made = make_demo(folder, seed=seed, workers=workers or usable_processors())
+    made = make_demo(
+        folder,
+        seed=seed,
+        workers=workers or usable_processors(),
+        disturbed=True,
+        contents=True,
+    )
     context = _context(made.configuration, workers, None)
     _run(context, None)
     _report(context)
@@ -178,17 +187,25 @@ def _run(context: Context, only: Sequence[str] | None) -> None:
 
 
 def _report(context: Context) -> None:
+    from ewaldite.plot.map_pictures import draw_pictures
     from ewaldite.report.diffuse import report_diffuse
 
     images = {entry.options.name: entry.sample(0) for entry in context.entries}
     page, picture = report_diffuse(context.out, images)
+    drawn = draw_pictures(context.out, context.options.map)
     console = Console()
     for what, path in (
         ("Observations", context.path("observations.nxs")),
+        ("Scaling model", context.path("scales.nxs")),
         ("Merged table", context.path("merged.nxs")),
+        ("Absolute table", context.path("absolute.nxs")),
         ("Map", context.path("map.nxs")),
-        ("Bragg table", context.path("bragg.nxs")),
+        ("Bragg table", context.path("bragg_merged.nxs")),
+        ("3D-ΔPDF", context.path("pdf.nxs")),
         ("Report", page),
         ("Picture", picture),
+        *(("Picture", path) for path in drawn),
     ):
+        if not path.is_file():
+            continue
         console.print(f"{what:<18} {path}", markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.crystal.cell import cell_from_axes, orthogonalization
+from ewaldite.crystal.reindex import IDENTITY, parse_operator, reindexed_axes, reindexed_cell
 from ewaldite.crystal.symmetry import (
     SpaceGroup,
     check_cell,
@@ -19,18 +21,19 @@ from ewaldite.crystal.symmetry import (
     symmetrized_cell,
 )
 from ewaldite.diffuse.options import DiffuseOptions
+from ewaldite.diffuse.reindexing import likest_cells
 from ewaldite.diffuse.sweep_input import SweepInput, open_sweep
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import Sample, load
-from ewaldite.model.experiment import FloatArray
+from ewaldite.model.experiment import FloatArray, IntArray
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.provenance import Provenance
 from ewaldite.run.progress import Progress, SilentProgress
 
-#: Cells of sweeps that differ by more than this are not of one crystal form.
-ISOMORPHOUS = 0.03
+#: File in which the step ``combine`` says how it reindexed the sweeps.
+REINDEX = "reindex.json"
 
 
 @dataclass(frozen=True)
@@ -92,19 +95,16 @@ class Context:
         """Space group: the option, else the geometry."""
         name, source = self.options.crystal.space_group, "[crystal] space_group"
         if name is None:
-            cell = self.cells.mean(axis=0)
             said = {e.sweep.space_group for e in self.entries if e.sweep.space_group}
             # A number and a symbol may mean the same
-            named = {space_group(one, cell=cell).name for one in said}
+            named = {space_group(one, cell=self.reference_cell).name for one in said}
             if len(named) != 1:
                 found = "no geometry says it" if not named else f"they say {sorted(named)}"
                 raise UserError("find the space group", found, "Give [crystal] space_group.")
             name, source = named.pop(), "the space group of the geometry"
-        cells = self.cells
         try:
-            group = space_group(name, cell=cells.mean(axis=0))
-            for cell in cells:
-                check_cell(cell, group)
+            group = space_group(name, cell=self.reference_cell)
+            check_cell(self.reference_cell, group)
         except UserError as error:
             raise UserError(f"use {source} = '{name}'", error.found, error.remedy) from error
         for grid in (self.options.scale.grid, self.options.map.grid):
@@ -113,29 +113,54 @@ class Context:
 
     @cached_property
     def cells(self) -> FloatArray:
-        """Mean cell of each sweep; dims (sweep, 6), Å and degrees."""
-        cells = np.array(
+        """Mean cell of each sweep as it was indexed; dims (sweep, 6), Å and degrees."""
+        return np.array(
             [
                 np.mean([cell_from_axes(w.mean_axes) for w in e.sweep.wedges], axis=0)
                 for e in self.entries
             ]
         )
-        if np.any(np.abs(cells / cells[0] - 1) > ISOMORPHOUS):
-            raise UserError(
-                "merge the sweeps",
-                "their cells differ: " + "; ".join(self._named_cells(cells)),
-                "Merge crystals of one form only: give the others a configuration each.",
-            )
-        return cells
 
-    def _named_cells(self, cells: FloatArray) -> list[str]:
-        named = zip(self.options.sweep, cells, strict=True)
-        return [f"{s.name} " + " ".join(f"{x:.2f}" for x in cell) for s, cell in named]
+    @cached_property
+    def given_operators(self) -> dict[int, IntArray]:
+        """Reindexing operators that the options say, by number of the sweep."""
+        words = {n: sweep.reindex for n, sweep in enumerate(self.options.sweep)}
+        return {
+            n: IDENTITY if text == "none" else parse_operator(text)
+            for n, text in words.items()
+            if text != "auto"
+        }
+
+    @cached_property
+    def reference_cell(self) -> FloatArray:
+        """Cell to which the others must be alike; dims (6), Å and degrees."""
+        first = min(self.given_operators, default=0)
+        return reindexed_cell(self.cells[first], self.given_operators.get(first, IDENTITY))
+
+    @property
+    def operators(self) -> dict[int, IntArray]:
+        """Operators that the step ``combine`` reindexed sweeps with; none before it."""
+        path = self.work / REINDEX
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        operators = {int(n): parse_operator(text) for n, text in found.items()}
+        return {n: m for n, m in operators.items() if not np.array_equal(m, IDENTITY)}
 
     @cached_property
     def cell(self) -> FloatArray:
-        """Mean cell, made to obey the symmetry; dims (6), Å and degrees."""
-        return symmetrized_cell(self.cells.mean(axis=0), self.group)
+        """Mean cell, made to obey the symmetry; dims (6), Å and degrees.
+
+        Every sweep takes part in the basis in which its cell is most like the reference.
+        """
+        names = [sweep.name for sweep in self.options.sweep]
+        alike = likest_cells(
+            self.group, self.cells, self.reference_cell, self.given_operators, names
+        )
+        return symmetrized_cell(alike.mean(axis=0), self.group)
+
+    @cached_property
+    def wavelength(self) -> float:
+        """Mean wavelength of the sweeps, Å."""
+        return float(np.mean([e.sweep.wedges[0].beam.wavelength for e in self.entries]))
 
     @cached_property
     def metric(self) -> FloatArray:
@@ -162,13 +187,24 @@ class Context:
             good &= ~mask.values
         return good
 
-    def sample(self, grid: Grid | None = None) -> Sample:
-        """Cell, symmetry and orientations as result files carry them."""
+    def sample(self, grid: Grid | None = None, *, reindexed: bool = True) -> Sample:
+        """Cell, symmetry and orientations as result files carry them.
+
+        Parameters
+        ----------
+        grid:
+            Of the table or map.
+        reindexed:
+            Whether the orientations are those after reindexing.
+        """
         a, b, c, alpha, beta, gamma = (float(x) for x in self.cell)
         axes = {
             e.options.name: np.mean([w.mean_axes for w in e.sweep.wedges], axis=0)
             for e in self.entries
         }
+        for number, operator in (self.operators if reindexed else {}).items():
+            name = self.options.sweep[number].name
+            axes[name] = reindexed_axes(axes[name], operator)
         return Sample(
             cell=(a, b, c, alpha, beta, gamma),
             space_group=self.group.name,

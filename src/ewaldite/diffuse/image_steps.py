@@ -40,6 +40,10 @@ _MANY = 0.05
 XDS_FILES = ("XDS.INP", "INTEGRATE.LP", "GXPARM.XDS", "XPARM.XDS")
 
 
+#: Options of [map] that say which voxels there are; the others make pictures and files of them.
+GRID = {"subdivide", "mode", "d_min", "d_max"}
+
+
 @dataclass(frozen=True)
 class Shard:
     """One wedge of one sweep."""
@@ -190,20 +194,20 @@ def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
 def pass_inputs(options: DiffuseOptions, number: int) -> dict[str, object]:
     """Options that the sums of a sweep depend on."""
     return {
-        "sweep": options.sweep[number],
+        "sweep": options.sweep[number].model_dump(exclude={"reindex"}),
         "mask": options.mask,
         "filter": options.filter.model_dump(exclude={"refine"}),
         "integrate": options.integrate,
         "corrections": options.corrections,
         "scale": options.scale.grid,
-        "map": options.map,
+        "map": options.map.model_dump(include=GRID),
     }
 
 
 def stamps(context: Context, number: int) -> list[str]:
     """What tells the files of a sweep from others."""
     entry, mask = context.entries[number], context.options.mask.file
-    masks = [] if mask is None else _stamps_of([context.base / mask])
+    masks = [] if mask is None else stamps_of([context.base / mask])
     return [
         entry.images.digest(),
         entry.background_digest,
@@ -222,11 +226,12 @@ def geometry_stamps(context: Context, number: int) -> list[str]:
         # The files of XDS are read together, whichever of them is named
         beside = [folder / file for file in XDS_FILES]
         xds = path.is_dir() or path.name in XDS_FILES
-        found += _stamps_of([f for f in beside if f.is_file()] if xds else [path])
+        found += stamps_of([f for f in beside if f.is_file()] if xds else [path])
     return found
 
 
-def _stamps_of(files: Sequence[Path]) -> list[str]:
+def stamps_of(files: Sequence[Path]) -> list[str]:
+    """Name, size and time of the files that are there."""
     stamps = [FileStamp.of(file) for file in files if file.is_file()]
     return [f"{Path(s.path).name} {s.size} {s.mtime}" for s in stamps]
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ewaldite.diffuse.absolute.options import AbsoluteOptions, ContentsOptions
 from ewaldite.diffuse.filter_options import FilterOptions
 from ewaldite.diffuse.maps.options import MapOptions
 from ewaldite.diffuse.maps.pdf_options import PdfOptions
@@ -61,6 +62,11 @@ class SweepOptions(Section):
         None,
         gt=0,
         description="reading for which exposures stay what they are; default: the sweep's mean",
+    )
+    reindex: str = Field(
+        "auto",
+        description="operator to the common setting, as 'k,h,-l'; none; auto: by correlation "
+        "with the other sweeps where the lattices leave a choice",
     )
     phi: list[float] | None = Field(None, description="degrees, one a frame, for stills")
 
@@ -172,6 +178,8 @@ class DiffuseOptions(Section):
     corrections: CorrectionOptions = CorrectionOptions()
     scale: ScaleOptions = ScaleOptions()
     merge: MergeOptions = MergeOptions()
+    contents: ContentsOptions = ContentsOptions()
+    absolute: AbsoluteOptions = AbsoluteOptions()
     map: MapOptions = MapOptions()
     pdf: PdfOptions = PdfOptions()
     run: RunOptions = RunOptions()

@@ -128,6 +128,45 @@ def resolve(
     )
 
 
+def likest_cells(
+    group: SpaceGroup,
+    cells: ArrayLike,
+    reference: ArrayLike,
+    given: Mapping[int, IntArray],
+    names: Sequence[str],
+    tolerance: float = TOLERANCE,
+) -> FloatArray:
+    """Cells of the batches, each in the basis in which it is most like the reference.
+
+    Parameters
+    ----------
+    group, given, names, tolerance:
+        As in :func:`resolve`.
+    cells:
+        As they were indexed; dims (batch, 6), Å and degrees.
+    reference:
+        dims (6), Å and degrees.
+
+    Returns
+    -------
+    :
+        dims (batch, 6), Å and degrees, float64.
+
+    Raises
+    ------
+    UserError
+        No operator makes the cell of a batch that of the reference.
+    """
+    aim = np.asarray(reference, dtype=np.float64)
+    first = names[min(given, default=0)]
+    out = []
+    for i, cell in enumerate(np.asarray(cells, dtype=np.float64)):
+        operators = _candidates(group, cell, aim, given.get(i), tolerance, names[i], first)
+        found = [reindexed_cell(cell, m) for m in operators]
+        out.append(min(found, key=lambda c: float(np.abs(c / aim - 1).max())))
+    return np.array(out)
+
+
 def _candidates(
     group: SpaceGroup,
     cell: FloatArray,

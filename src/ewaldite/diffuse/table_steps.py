@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from ewaldite.diffuse.bragg import bragg_table, join_reflections
 from ewaldite.diffuse.collect import Collected, collect, masked_with_neighbours
 from ewaldite.diffuse.combine import join_neighbours
-from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.export import observations_of
 from ewaldite.diffuse.image_steps import Shard, all_shards, filter_images, wedge_store
 from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.observations import Observations
+from ewaldite.diffuse.reindexed import check_grid, reindexed, reindexed_bragg
+from ewaldite.diffuse.reindexing import resolve
 from ewaldite.diffuse.shard_file import load_collected, load_masked, save_collected
 from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
@@ -108,7 +110,7 @@ def export_tables(context: Context) -> None:
                 TableWriter(
                     context.work / f"{file}.nxs",
                     context.provenance(),
-                    sample=context.sample(grids(context)[name]),
+                    sample=context.sample(grids(context)[name], reindexed=False),
                 )
             )
             for name, file in writers.items()
@@ -148,7 +150,10 @@ def _observations(
 
 
 def combine_tables(context: Context) -> None:
-    """Step ``combine``: one table of all sweeps, split voxels joined, and the Bragg table."""
+    """Step ``combine``: one table of all sweeps, in one setting, and the Bragg table.
+
+    Parts of a voxel or a reflection that the border of two wedges cut are joined.
+    """
     options = context.options
     table = Observations.from_scipp(load(context.work / "observations.nxs"))
     span = options.scale.merge_within_degrees
@@ -156,22 +161,38 @@ def combine_tables(context: Context) -> None:
     if len(joined) < len(table):
         context.log.info("combine: %d observations joined to %d", len(table), len(joined))
     context.log.info("combine: %d observations", len(joined))
-    save(
-        context.path("observations.nxs"),
-        joined.to_scipp(),
-        context.provenance(),
-        sample=context.sample(options.scale.grid),
-    )
     spots = load(context.work / "bragg.nxs")
     place = rotation_of(context, spots.coords["sweep"].values, spots.coords["iz"].values)
     bragg = join_reflections(spots, place, options.scale.bragg_within_degrees)
     _say_incomplete(context, bragg)
-    save(
-        context.path("bragg.nxs"),
-        bragg,
-        context.provenance(),
-        sample=context.sample(BRAGG_GRID),
+    operators = _reindex(context, joined, bragg)
+    for name, result, grid in (
+        ("observations.nxs", reindexed(joined, operators).to_scipp(), options.scale.grid),
+        ("bragg.nxs", reindexed_bragg(bragg, operators), BRAGG_GRID),
+    ):
+        save(context.path(name), result, context.provenance(), sample=context.sample(grid))
+
+
+def _reindex(
+    context: Context, observations: Observations, bragg: sc.DataArray
+) -> dict[int, NDArray[np.int64]]:
+    """Bring all sweeps to one setting; returns the operators, also written to a file."""
+    names = [sweep.name for sweep in context.options.sweep]
+    decisions = resolve(
+        observations,
+        context.group,
+        context.cells,
+        given=context.given_operators,
+        bragg=bragg,
+        names=names,
     )
+    for name, decision in zip(names, decisions, strict=True):
+        if len(decision.candidates) > 1 or decision.why == "given":
+            context.log.info("reindex %s: %s", name, decision.text())
+        check_grid(context.options.map.grid, decision.operator)
+    written = {str(n): decision.name for n, decision in enumerate(decisions)}
+    write_text(context.work / REINDEX, json.dumps(written, indent=1))
+    return context.operators
 
 
 def rotation_of(

@@ -4,17 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.absolute.steps import inputs_of, rescale
+from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.correction_step import write_corrections
-from ewaldite.diffuse.image_steps import filter_images, mask_pixels, pass_inputs, stamps
-from ewaldite.diffuse.merge_steps import make_map, merge_observations
+from ewaldite.diffuse.image_steps import (
+    filter_images,
+    mask_pixels,
+    pass_inputs,
+    stamps,
+    stamps_of,
+)
+from ewaldite.diffuse.maps.files import map_name
+from ewaldite.diffuse.maps.steps import make_maps, make_pdf
+from ewaldite.diffuse.merging.steps import MERGED, merge_observations
+from ewaldite.diffuse.scaling.steps import scale_observations, start_files
 from ewaldite.diffuse.table_steps import combine_tables, export_tables, integrate_wedges
+from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.steps import Step, run_steps, stale_steps
 
-STEPS = ("mask", "filter", "integrate", "correct", "export", "combine", "merge", "map")
+STEPS = (
+    "mask",
+    "filter",
+    "integrate",
+    "correct",
+    "export",
+    "combine",
+    "scale",
+    "merge",
+    "rescale",
+    "map",
+    "pdf",
+)
 
 _JOINING = {"merge_within_degrees", "bragg_within_degrees"}
+# Options of [scale] that the table of observations depends on, not the model
+_TABLE = {*_JOINING, "subdivide", "mode", "minimum_pixels"}
+# Options of [map] that pictures depend on, not maps
+_PICTURES = {"slice", "line"}
 
 
 def workflow(context: Context) -> list[Step]:
@@ -46,7 +73,7 @@ def workflow(context: Context) -> list[Step]:
         "version": version,
         "mask": options.mask,
         "map": [options.map.d_min, options.map.d_max],
-        "sweep": options.sweep,
+        "sweep": [sweep.model_dump(exclude={"reindex"}) for sweep in options.sweep],
         "corrections": options.corrections,
         "files": images["files"],
     }
@@ -87,28 +114,81 @@ def workflow(context: Context) -> list[Step]:
         Step(
             "combine",
             ("export",),
-            (out / "observations.nxs", out / "bragg.nxs"),
+            (out / "observations.nxs", out / "bragg.nxs", work / REINDEX),
             {
+                "reindex": [sweep.reindex for sweep in options.sweep],
                 "scale": options.scale.model_dump(include=_JOINING),
                 **crystal,
             },
             lambda: combine_tables(context),
         ),
         Step(
+            "scale",
+            ("combine",),
+            (out / "scales.nxs", out / "scaled.nxs"),
+            {
+                "scale": options.scale.model_dump(exclude=_TABLE),
+                "start": stamps_of(list(start_files(context).values())),
+                **crystal,
+            },
+            lambda: scale_observations(context),
+        ),
+        Step(
             "merge",
-            ("export",),
-            (out / "merged.nxs", out / "statistics.nxs"),
+            ("export", "combine", "scale"),
+            tuple(out / f"{n}.nxs" for n in MERGED),
             {"merge": options.merge, **crystal},
             lambda: merge_observations(context),
         ),
+        *_finishing(context),
+    ]
+
+
+def _finishing(context: Context) -> list[Step]:
+    """Steps after merging: those that the options ask for."""
+    options, out = context.options, context.out
+    crystal = {"crystal": options.crystal}
+    steps = []
+    merged, spots = "merged.nxs", "bragg_merged.nxs"
+    needs: tuple[str, ...] = ("merge",)
+    if options.contents.given:
+        files = ("absolute", "absolute_bragg", "absolute_scale", "absolute_scales")
+        digest = {
+            "contents": options.contents,
+            "absolute": options.absolute,
+            "files": stamps_of(inputs_of(options, context.base)),
+        }
+        steps.append(
+            Step(
+                "rescale",
+                ("scale", "merge"),
+                tuple(out / f"{n}.nxs" for n in files),
+                digest,
+                lambda: rescale(context),
+            )
+        )
+        merged, spots = "absolute.nxs", "absolute_bragg.nxs"
+        needs = ("merge", "rescale")
+    steps.append(
         Step(
             "map",
-            ("merge",),
-            (out / "map.nxs",),
-            {"map": options.map, **crystal},
-            lambda: make_map(context),
-        ),
-    ]
+            needs,
+            tuple(out / map_name(part) for part in options.map.parts),
+            {"map": options.map.model_dump(exclude=_PICTURES), **crystal},
+            lambda: make_maps(context, merged, spots),
+        )
+    )
+    if options.pdf.enabled:
+        steps.append(
+            Step(
+                "pdf",
+                needs,
+                (out / "pdf.nxs",),
+                {"pdf": options.pdf, **crystal},
+                lambda: make_pdf(context, merged),
+            )
+        )
+    return steps
 
 
 def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
@@ -131,8 +211,24 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     UserError
         For every mistake in the input; finished steps stay finished.
     """
+    for name in only or ():
+        _check_asked(context, name)
     context.work.mkdir(parents=True, exist_ok=True)
     return run_steps(workflow(context), context.work / "state.json", context.log, only)
+
+
+def _check_asked(context: Context, name: str) -> None:
+    """Refuse a step that the options leave out."""
+    if name == "rescale" and not context.options.contents.given:
+        raise UserError(
+            "put the merged table on the absolute scale",
+            "the options do not say what the unit cell holds",
+            "Give [contents], as in docs/how-to/absolute.md.",
+        )
+    if name == "pdf" and not context.options.pdf.enabled:
+        raise UserError(
+            "make the 3D-ΔPDF", "[pdf] enabled is false", "Set enabled = true in [pdf]."
+        )
 
 
 def stale(context: Context) -> dict[str, str]:

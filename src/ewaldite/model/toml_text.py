@@ -39,11 +39,14 @@ def _is_tables(value: Any) -> bool:
 
 
 def toml_value(value: Any) -> str:
-    """Write a plain value: text, number, boolean, or a list of such."""
+    """Write a plain value: text, number, boolean, or a list or mapping of such, inline."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    if isinstance(value, Mapping):
+        inner = (f"{key} = {toml_value(v)}" for key, v in value.items() if v is not None)
+        return "{ " + ", ".join(inner) + " }"
     return json.dumps(str(value), ensure_ascii=False)

@@ -98,7 +98,7 @@ def _default(field: Any) -> str:
     if default is PydanticUndefined or default is None:
         hint = _hint(field.annotation)
         return f"[<{hint}>]" if "," in hint else f"<{hint}>"
-    return toml_value(default)
+    return toml_value(default.model_dump() if isinstance(default, BaseModel) else default)
 
 
 def _hint(annotation: Any) -> str:

@@ -16,8 +16,8 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.image_steps import mask_pixels
 from ewaldite.diffuse.maps.expand import map_bytes, map_shape
 from ewaldite.diffuse.maps.map_size import check_map_size
-from ewaldite.diffuse.merge_steps import make_map, merge_observations
 from ewaldite.diffuse.merging.statistics import completeness, shell_table
+from ewaldite.diffuse.merging.steps import make_map, merge_observations
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 

@@ -1,0 +1,137 @@
+"""Step ``merge``: equivalent observations to one, on the map's grid and on that of scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.export import panel_of
+from ewaldite.diffuse.maps.map_size import check_map_size
+from ewaldite.diffuse.merging.bragg import merge_bragg
+from ewaldite.diffuse.merging.bragg_positions import CELLS, bragg_positions
+from ewaldite.diffuse.merging.quality import Resolution
+from ewaldite.diffuse.merging.stream import Merge, merge_blocks
+from ewaldite.diffuse.observations import Observations
+from ewaldite.diffuse.reindexed import reindexed
+from ewaldite.diffuse.scaling.steps import load_model, scaled_blocks
+from ewaldite.diffuse.table_steps import rotation_of
+from ewaldite.io.nexus import iterate, load, save
+from ewaldite.run.memory import current_rss
+
+#: Results of the step, without their suffix.
+MERGED = ("merged", "statistics", "merged_coarse", "bragg_merged")
+_BLOCK = 500_000
+
+
+def merge_observations(context: Context) -> None:
+    """Step ``merge``: merge with the factors of the scaling model, block by block.
+
+    Writes ``merged.nxs`` (the map's grid), its statistics by shell, sweep and rotation,
+    ``statistics.nxs``, ``merged_coarse.nxs`` (the grid of scaling, without the outliers that
+    scaling found), and ``bragg_merged.nxs``.
+
+    Raises
+    ------
+    UserError
+        If there is no observation, or the map, whose voxels the statistics count, would not fit
+        in memory.
+    """
+    check_map_size(context, current_rss())
+    options = context.options
+    fine = _merge(
+        context,
+        lambda: _blocks(context),
+        Resolution(context.metric, context.d_min, options.merge.shells),
+    )
+    _say(context, fine)
+    sample = context.sample(options.map.grid)
+    save(context.path("merged.nxs"), fine.merged, context.provenance(), sample=sample)
+    if fine.statistics is not None:
+        path = context.path("statistics.nxs")
+        save(path, fine.statistics, context.provenance(), sample=sample)
+    coarse = _merge(context, lambda: scaled_blocks(context))
+    save(
+        context.path("merged_coarse.nxs"),
+        coarse.merged,
+        context.provenance(),
+        sample=context.sample(options.scale.grid),
+    )
+    _merge_spots(context)
+
+
+def _merge_spots(context: Context) -> None:
+    """Merge the Bragg table, scaled without the offset."""
+    spots = load(context.path("bragg.nxs"))
+    column = {name: spots.coords[name].values for name in ("ix", "iy", "sweep")}
+    panel = np.zeros(len(spots), dtype=np.int32)
+    for entry in context.entries:
+        rows = column["sweep"] == entry.number
+        panels = entry.sweep.wedges[0].panels
+        panel[rows] = panel_of(panels, column["ix"][rows], column["iy"][rows])
+    places = bragg_positions(spots, panel, context.metric)
+    result = merge_bragg(
+        spots,
+        context.group,
+        metric=context.metric,
+        scale=load_model(context).evaluate(places)[0],
+        friedel=context.options.merge.friedel,
+        systematic=context.options.merge.error_model == "systematic",
+        seed=context.options.merge.seed,
+    )
+    context.log.info("merge: %d Bragg reflections", len(result.table))
+    for name, count in result.left_out.items():
+        if count:
+            context.log.info("merge: %d rows of the Bragg table are '%s'", count, name)
+    sample = context.sample(CELLS)
+    save(context.path("bragg_merged.nxs"), result.table, context.provenance(), sample=sample)
+
+
+def _merge(
+    context: Context,
+    source: Callable[[], Iterable[Observations]],
+    resolution: Resolution | None = None,
+) -> Merge:
+    options = context.options.merge
+    return merge_blocks(
+        source,
+        context.group,
+        scaling=load_model(context).evaluate,
+        estimator=options.estimator,
+        noise=options.noise,
+        friedel=options.friedel,
+        seed=options.seed,
+        outlier_sigma=options.outlier_sigma,
+        error_model=options.error_model,
+        resolution=resolution,
+        names=[sweep.name for sweep in context.options.sweep],
+        half_sets=options.half_sets,
+        angle=lambda o: rotation_of(context, o.sweep, o.iz),
+        rotation_width=options.rotation_degrees,
+    )
+
+
+def _blocks(context: Context) -> Iterator[Observations]:
+    """Observations on the map's grid, in the common setting."""
+    operators = context.operators
+    for block in iterate(context.work / "map_observations.nxs", rows=_BLOCK):
+        yield reindexed(Observations.from_scipp(block), operators)
+
+
+def _say(context: Context, result: Merge) -> None:
+    """Log what was merged, what was rejected, and the systematic errors."""
+    context.log.info("merge: %d voxels", len(result.merged))
+    if context.options.merge.outlier_sigma is not None:
+        rejected, total = int(result.rejected.sum()), len(result.rejected)
+        context.log.info("merge: %d of %d observations are outliers", rejected, total)
+    if result.error is None:
+        return
+    for number, sweep in enumerate(context.options.sweep[: len(result.error.value)]):
+        context.log.info(
+            "merge: %s has a systematic error of %.1f %% (χ² %.2f, with it %.2f)",
+            sweep.name,
+            100 * result.error.value[number],
+            result.error.chi2_before[number],
+            result.error.chi2_after[number],
+        )
