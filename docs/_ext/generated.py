@@ -51,7 +51,7 @@ def type_text(annotation: Any) -> str:
         return type_text(inner[0])
     if origin is Literal:
         return ", ".join(f'"{a}"' if isinstance(a, str) else str(a).lower() for a in inner)
-    if origin is list:
+    if origin is list or (origin is tuple and inner[-1] is Ellipsis):
         return f"list of {type_text(inner[0])}"
     if origin is tuple:
         return "[" + ", ".join(type_text(a) for a in inner) + "]"
