@@ -7,15 +7,19 @@ import pytest
 from numpy.testing import assert_allclose
 
 from diffuse.scaling.oracle import REFERENCE, compact, measured, start_model
+from diffuse.scaling.simulated import simulate
+from ewaldite.crystal.symmetry import space_group
 from ewaldite.diffuse.scaling.alternating import Alternating
 from ewaldite.diffuse.scaling.basis import Axis, ControlPoints
 from ewaldite.diffuse.scaling.gauge import to_gauge
 from ewaldite.diffuse.scaling.joint import refine
 from ewaldite.diffuse.scaling.layout import Layout
 from ewaldite.diffuse.scaling.model import ScalingModel
-from ewaldite.diffuse.scaling.options import DEFAULT_PROGRAM
+from ewaldite.diffuse.scaling.options import DEFAULT_PROGRAM, ScaleOptions
+from ewaldite.diffuse.scaling.prescale import prescale
 from ewaldite.diffuse.scaling.problem import Joint
 from ewaldite.diffuse.scaling.program import parse_program
+from ewaldite.diffuse.scaling.scaler import Scaler, measured_of
 from ewaldite.diffuse.scaling.table import ScalingTable
 from ewaldite.diffuse.scaling.weights import Weights
 
@@ -232,3 +236,35 @@ def test_two_sided_rejection_of_planted_outliers() -> None:
     assert gone[~spoilt].sum() <= 2
     assert weights.rms == pytest.approx(1, abs=0.06)
     assert weights.rejected == gone.sum()
+
+
+def test_also_on_simulated_counts_with_outliers_masked() -> None:
+    made = simulate(8_000, 1_000, outliers=0.03)
+    table = ScalingTable.of(made.observations, space_group("P 1"))
+    options = ScaleOptions(
+        counts_per_point=0, a_grid=(4, 4), a_degrees=30, b_degrees=5, c_degrees=20, c_shells=10
+    )
+    scaler = Scaler(options, np.full(3, 0.2), prescale(table.cells), np.random.default_rng(0))
+    layout = scaler.layout(table, "abcd")
+    joint = Joint(table, layout, REFERENCE)
+    start = Weights(table, joint.places, scaler.prescale.rate, 5.0)
+    start.update(layout.vector())
+    sigma = Weights(table, joint.places, scaler.prescale.rate, None)
+    sigma.update(layout.vector())
+    fit = Alternating(measured_of(table, sigma), layout, REFERENCE)
+    fit.weight[start.weight == 0] = 0
+    fit.run(parse_program(["b", "cb", "c", "a", "d"] * 2))
+    alternating, rounds = fit.target(), len(fit.history)
+    sigma.weight[start.weight == 0] = 0
+    found = refine(
+        joint,
+        sigma,
+        layout.vector(),
+        iterations=20,
+        tolerance=1e-4,
+        penalty=fit.penalty,
+        keep_weights=True,
+    )
+    fit.p = found.p
+    assert fit.target() < alternating
+    assert len(found.history) <= 6 < rounds

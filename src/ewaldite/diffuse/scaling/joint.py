@@ -28,10 +28,10 @@ _PARAMETERS = 20.0
 # Weights are final when rejected rows and rms change by less, relatively
 _SETTLED = 1e-3
 # Most changes of the weights of smoothness, and logarithm of a ratio that is none
-_ADAPTATIONS = 8
+_ADAPTATIONS = 7
 _ALIKE = 0.3
 # Logarithm of a ratio at which the preconditioner is made anew
-_REFACTOR = 1.0
+_REFACTOR = 2.0
 
 
 @dataclass(frozen=True)

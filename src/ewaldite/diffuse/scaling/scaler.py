@@ -107,7 +107,7 @@ class Scaler:
         problem = Joint(table, layout, self.options.smoothness)
         weights = Weights(table, problem.places, self.prescale.rate, None)
         weights.update(layout.vector())
-        fit = Alternating(_measured(table, weights), layout, self.options.smoothness)
+        fit = Alternating(measured_of(table, weights), layout, self.options.smoothness)
         history = []
         for step in self.options.steps:
             before = fit.target()
@@ -147,7 +147,21 @@ def information(table: ScalingTable) -> FloatArray:
     return np.asarray(np.divide(signal**2, both, out=np.zeros(size), where=both > 0))
 
 
-def _measured(table: ScalingTable, weights: Weights) -> Measured:
+def measured_of(table: ScalingTable, weights: Weights) -> Measured:
+    """Intensities with standard deviations, in the order of a compact table.
+
+    Parameters
+    ----------
+    table:
+        Observations.
+    weights:
+        1/σ of their counts; none is rejected.
+
+    Returns
+    -------
+    :
+        What alternating refinement takes.
+    """
     columns = {name: getattr(table, name) for name in ("ix", "iy", "iz", "panel")}
     columns["s"] = table.length
     exposure = table.exposure.astype(np.float64)
