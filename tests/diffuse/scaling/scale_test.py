@@ -275,3 +275,11 @@ def test_degrees_of_every_sweep_are_needed(plain: Simulated) -> None:
             options=ScaleOptions(),
             rng=np.random.default_rng(0),
         )
+
+
+def test_one_gain_for_the_whole_detector_is_not_tried() -> None:
+    o = simulate(terms="b", seed=3).observations
+    one_panel = replace(o, panel=np.zeros_like(o.panel))
+    result = run(one_panel, terms="auto", d_kind="panel")
+    assert "d" not in result.terms
+    assert not [note for note in result.notes if note.startswith("term d")]

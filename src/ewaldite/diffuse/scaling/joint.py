@@ -163,7 +163,9 @@ def refine(
         if penalty is None:
             penalty = penalty_of(problem.layout, problem.smoothness, squares, curvature=adapt)
         elif adapt and n > 0:
-            last, penalty = penalty, adapted(problem.layout, penalty, p, squares, free)
+            scatter = max(weights.rms, 1.0) ** 2
+            last = penalty
+            penalty = adapted(problem.layout, penalty, p, squares, free, scatter)
             adapt = n < _ADAPTATIONS and not _alike(last, penalty)
         if n < 2 or factored is None or not _alike(factored, penalty, _REFACTOR):
             factored = penalty

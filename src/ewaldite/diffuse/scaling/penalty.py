@@ -144,11 +144,16 @@ def penalty_of(
 
 
 def adapted(
-    layout: Layout, penalty: Penalty, p: FloatArray, squares: FloatArray, free: float
+    layout: Layout,
+    penalty: Penalty,
+    p: FloatArray,
+    squares: FloatArray,
+    free: float,
+    dispersion: float = 1.0,
 ) -> Penalty:
     """Weights of smoothness under which the data are most likely.
 
-    ``λ' = λ (tr(S⁻ S_k) - tr((H + S)⁻¹ S_k)) / pᵀ S_k p`` with S = Σ λ S_k, the step of
+    ``λ' = λ φ (tr(S⁻ S_k) - tr((H + S)⁻¹ S_k)) / pᵀ S_k p`` with S = Σ λ S_k, the step of
     Wood & Fasiolo (Biometrics 73 (2017) 1071) towards the largest marginal likelihood: the
     coefficients are seen as a random walk whose variance is found along with them. For the
     traces the data are taken to weigh the same on all nodes, when all S_k of a term have
@@ -162,6 +167,9 @@ def adapted(
         The coefficients, and the diagonal of the normal matrix; dims (coefficient).
     free:
         Part of the information that is left when the intensities are merged.
+    dispersion:
+        φ, the mean square of the residuals: where observations scatter more than they should,
+        rough coefficients are less of a surprise.
 
     Returns
     -------
@@ -189,7 +197,7 @@ def adapted(
             weigh += data * points.values.size
             nodes += points.values.size
         rough = float(away @ (part.matrix @ away))
-        ratio = gain / rough if rough > 0 else _MOST
+        ratio = dispersion * gain / rough if rough > 0 else _MOST
         factor = part.factor * float(np.clip(ratio, 1 / _MOST, _MOST))
         level = weigh / max(nodes, 1.0)
         factor = float(np.clip(factor, _RANGE[0] * level, _RANGE[1] * level))

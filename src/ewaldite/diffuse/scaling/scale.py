@@ -19,7 +19,7 @@ from ewaldite.diffuse.scaling.prescale import prescale
 from ewaldite.diffuse.scaling.problem import Joint
 from ewaldite.diffuse.scaling.result import ScalingResult
 from ewaldite.diffuse.scaling.scaler import Scaler
-from ewaldite.diffuse.scaling.selection import choose_terms
+from ewaldite.diffuse.scaling.selection import CANDIDATES, choose_terms
 from ewaldite.diffuse.scaling.start import StartFactors, started
 from ewaldite.diffuse.scaling.table import ScalingTable
 
@@ -109,8 +109,16 @@ def scale_table(
     if options.terms == "auto":
         terms = ["b", *extra]
         if table.voxels > 1:
+            # one gain for the whole detector is a second name of b
+            gains = scaler.layout(table, ["d"]).of("d")
+            several = any(points.values.size > 1 for _, points, _ in gains)
             terms, tried = choose_terms(
-                table, scaler.residuals, always=terms, most=_DECIDING, rng=rng
+                table,
+                scaler.residuals,
+                always=terms,
+                candidates=[term for term in CANDIDATES if term != "d" or several],
+                most=_DECIDING,
+                rng=rng,
             )
             notes += [str(choice) for choice in tried]
     layout = scaler.layout(table, terms)

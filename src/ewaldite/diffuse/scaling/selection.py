@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,7 @@ def choose_terms(
     residuals: Residuals,
     *,
     always: Collection[str],
+    candidates: Sequence[str] = CANDIDATES,
     most: int,
     rng: np.random.Generator,
 ) -> tuple[list[str], list[Choice]]:
@@ -73,6 +74,8 @@ def choose_terms(
         of the second; dims (observation).
     always:
         Terms that are on.
+    candidates:
+        Terms that are tried, in their order.
     most:
         Most observations to take.
     rng:
@@ -90,7 +93,7 @@ def choose_terms(
     terms = list(always)
     best = _scores(halves, residuals, terms)
     tried: dict[str, Choice] = {}
-    for term in CANDIDATES:
+    for term in candidates:
         if term not in terms:
             found = _scores(halves, residuals, [*terms, term])
             tried[term] = _choice(term, best, found)
