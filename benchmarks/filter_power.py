@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.count import count_frames
 from ewaldite.diffuse.features import feature_source
 from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.filter_options import FilterOptions
 from ewaldite.diffuse.max_count import automatic_max_count
-from ewaldite.diffuse.trace import Clock, hkl_matrices, trace_wedge
+from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.geometry.absorption import PathSegment
 from ewaldite.io.geometry import read_geometry
 from ewaldite.kernels.tally import enter_voxels

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from diffuse.integrate_test import bright, integrated, strewn, valid_values
 from diffuse.setups import images, oracle, pairs_of, setup
 from ewaldite.diffuse.collect import collect, masked_with_neighbours
-from ewaldite.diffuse.integrate import CountSettings, WedgeSums, variance_column
+from ewaldite.diffuse.count_settings import CountSettings
+from ewaldite.diffuse.wedge_sums import WedgeSums, variance_column
 from ewaldite.kernels import walk
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition

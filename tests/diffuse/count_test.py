@@ -18,7 +18,7 @@ from diffuse.setups import (
     setup,
 )
 from ewaldite.diffuse.count import NO_CEILING, Limits, Tally, count_frames, retract_rejected
-from ewaldite.diffuse.trace import Trace
+from ewaldite.diffuse.paths import Trace
 from ewaldite.kernels import walk
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition

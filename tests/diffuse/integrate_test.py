@@ -12,14 +12,10 @@ from diffuse.setups import SHAPE, Setup, by_voxel, images, pairs_of, setup
 from ewaldite.diffuse import integrate as integrate_module
 from ewaldite.diffuse import trace as trace_module
 from ewaldite.diffuse.count import NO_CEILING, Tally
+from ewaldite.diffuse.count_settings import CountSettings
 from ewaldite.diffuse.dead_time import DeadTime
-from ewaldite.diffuse.integrate import (
-    CountSettings,
-    WedgeSums,
-    detector_bands,
-    integrate_wedge,
-    variance_column,
-)
+from ewaldite.diffuse.integrate import detector_bands, integrate_wedge
+from ewaldite.diffuse.wedge_sums import WedgeSums, variance_column
 from ewaldite.kernels import walk
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition

@@ -12,6 +12,7 @@ import pytest
 from diffuse.imageless import job_of
 from diffuse.tiny import experiment, write_tiny
 from ewaldite.diffuse import image_steps, integrate, trace, workflow
+from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.config import read_config
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.memory import (
@@ -20,7 +21,8 @@ from ewaldite.diffuse.memory import (
     expected_voxels,
     predict_need,
 )
-from ewaldite.diffuse.trace import Clock, Trace, hkl_matrices, trace_wedge
+from ewaldite.diffuse.paths import Trace
+from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.errors import UserError
 from ewaldite.model.experiment import Wedge

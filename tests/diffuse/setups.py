@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.features import FeatureSource, feature_source
-from ewaldite.diffuse.trace import Clock, Trace, hkl_matrices, trace_wedge
+from ewaldite.diffuse.paths import Trace
+from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.geometry.absorption import PathSegment
 from ewaldite.geometry.pixel_corrections import pixel_corrections
 from ewaldite.geometry.rotation import rotation_matrix

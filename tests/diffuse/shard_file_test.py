@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ewaldite.diffuse.collect import Collected, collect
-from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.shard_file import (
     load_collected,
     load_wedge,
     save_collected,
     save_wedge,
 )
+from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.sums import Sums

@@ -5,7 +5,9 @@ import pytest
 
 from diffuse.setups import Pairs, Setup, by_voxel, in_order, labelled, pairs_of, setup
 from ewaldite.diffuse import trace as trace_module
-from ewaldite.diffuse.trace import Clock, Trace, hkl_matrices, trace_wedge
+from ewaldite.diffuse.clock import Clock
+from ewaldite.diffuse.paths import Trace
+from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.errors import UserError
 from ewaldite.kernels import walk
 from ewaldite.model.grid import Grid

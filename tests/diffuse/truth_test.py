@@ -11,17 +11,15 @@ import numpy as np
 import pytest
 
 from ewaldite.diffuse.background import CountRule, sum_background
+from ewaldite.diffuse.clock import Clock
+from ewaldite.diffuse.count_settings import CountSettings
 from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.filter_options import FilterOptions
-from ewaldite.diffuse.integrate import (
-    CountSettings,
-    WedgeSums,
-    integrate_wedge,
-    variance_column,
-)
+from ewaldite.diffuse.integrate import integrate_wedge
 from ewaldite.diffuse.max_count import automatic_max_count
-from ewaldite.diffuse.trace import Clock, hkl_matrices
+from ewaldite.diffuse.trace import hkl_matrices
+from ewaldite.diffuse.wedge_sums import WedgeSums, variance_column
 from ewaldite.geometry.absorption import PathSegment
 from ewaldite.io.geometry import read_geometry
 from ewaldite.kernels import walk

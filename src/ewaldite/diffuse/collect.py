@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.dead_time import shortened
-from ewaldite.diffuse.integrate import WedgeSums, variance_column
+from ewaldite.diffuse.wedge_sums import WedgeSums, variance_column
 from ewaldite.model.grid import Grid
 from ewaldite.model.sums import Sums, packed
 
@@ -22,7 +22,7 @@ class Collected:
     ----------
     included:
         Sums over what is no Bragg peak, with the columns of
-        :class:`~ewaldite.diffuse.integrate.WedgeSums`, ``background_variance`` on this grid,
+        :class:`~ewaldite.diffuse.wedge_sums.WedgeSums`, ``background_variance`` on this grid,
         and ``volume``: the unmasked part of the voxel in reciprocal cells. Where the filter cut
         a voxel, the covariance of its two parts counts to one of them.
     excluded:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.features import FeatureSource
 from ewaldite.diffuse.histograms import Histograms, joined
-from ewaldite.diffuse.trace import Clock, Paths, Trace, background_of
+from ewaldite.diffuse.paths import Paths, Trace
+from ewaldite.diffuse.trace import background_of
 from ewaldite.kernels import tally, walk
 from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.experiment import FloatArray

@@ -13,7 +13,6 @@ import scipp as sc
 
 from ewaldite.crystal.cell import orthogonalization
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.maps.map_size import check_map_size
 from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.memory import BAND_COST, predict_need
@@ -22,6 +21,7 @@ from ewaldite.diffuse.shard_file import load_summary, load_wedge, save_wedge
 from ewaldite.diffuse.sweep_mask import sweep_mask
 from ewaldite.diffuse.trace import BAND_PIXELS
 from ewaldite.diffuse.wedge_job import WedgeJob
+from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import save
 from ewaldite.model.provenance import installed_version

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.integrate import COLUMNS
 from ewaldite.diffuse.trace import BAND_PIXELS, hkl_matrices
 from ewaldite.diffuse.wedge_job import WedgeJob
+from ewaldite.diffuse.wedge_sums import COLUMNS
 from ewaldite.kernels import walk
 from ewaldite.kernels.neighbours import ball_offsets
 from ewaldite.model.experiment import FloatArray, Wedge

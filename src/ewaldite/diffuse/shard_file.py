@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.collect import Collected
-from ewaldite.diffuse.integrate import WedgeSums
+from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.sums import Sums

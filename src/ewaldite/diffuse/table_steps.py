@@ -19,13 +19,13 @@ from ewaldite.diffuse.combine import join_neighbours
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.export import observations_of
 from ewaldite.diffuse.image_steps import Shard, all_shards, filter_images, wedge_store
-from ewaldite.diffuse.integrate import WedgeSums
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import check_grid, reindexed, reindexed_bragg
 from ewaldite.diffuse.reindexing import resolve
 from ewaldite.diffuse.shard_file import load_collected, load_masked, save_collected
 from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
+from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import atomic_path, write_text
 from ewaldite.io.nexus import TableWriter, load, save

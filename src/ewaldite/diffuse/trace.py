@@ -3,133 +3,22 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.features import FeatureSource
+from ewaldite.diffuse.paths import Paths, Trace
 from ewaldite.errors import UserError
 from ewaldite.geometry.rotation import rotation_matrix
 from ewaldite.kernels import walk
-from ewaldite.kernels.tally import relabel
-from ewaldite.kernels.voxel_table import new_slots, unpack
+from ewaldite.kernels.voxel_table import new_slots
 from ewaldite.model.experiment import FloatArray, Scan, Wedge
 from ewaldite.model.partition import Partition
 
 #: Pixels that are walked at a time, about.
 BAND_PIXELS = 1 << 17
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What belongs to a frame as a whole.
-
-    Attributes
-    ----------
-    exposure:
-        Time during which photons were counted, times the relative beam transmission;
-        dims (frame), s.
-    background_scale:
-        Counts expected in a frame for one count in the summed background images:
-        exposure / summed exposure of the background; dims (frame).
-    position:
-        Position in the scan; dims (frame).
-    counting:
-        Time during which photons were counted; dims (frame), s; None: the exposure.
-    """
-
-    exposure: FloatArray
-    background_scale: FloatArray
-    position: FloatArray
-    counting: FloatArray | None = None
-
-    @property
-    def time(self) -> FloatArray:
-        """Time during which photons were counted; dims (frame), s."""
-        return self.exposure if self.counting is None else self.counting
-
-    @property
-    def cumulative(self) -> FloatArray:
-        """Sums before each frame; dims (3, frame + 1)."""
-        rows = np.stack([self.exposure, self.background_scale, self.position])
-        return np.concatenate([np.zeros((3, 1)), np.cumsum(rows, axis=1)], axis=1)
-
-    def divided(self, parts: int) -> Clock:
-        """The same for frames cut into equal parts, each of which counts as a frame."""
-        offset = np.tile((np.arange(parts) + 0.5) / parts - 0.5, self.position.size)
-        return Clock(
-            np.repeat(self.exposure / parts, parts),
-            np.repeat(self.background_scale / parts, parts),
-            np.repeat(self.position, parts) + offset,
-        )
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Where the pixels of a band of the detector are, frame by frame.
-
-    Attributes
-    ----------
-    keys:
-        Packed segment index of a row; dims (row), int64.
-    start_row:
-        Row of each pixel at the first frame, -1 for masked ones; dims (pixel), int32.
-    change_pixel, change_row, changed:
-        For each frame the pixels that enter another segment, its row, and their number.
-    """
-
-    keys: NDArray[np.int64]
-    start_row: NDArray[np.int32]
-    change_pixel: NDArray[np.int32]
-    change_row: NDArray[np.int32]
-    changed: NDArray[np.int64]
-
-    @property
-    def index(self) -> NDArray[np.int64]:
-        """Segment index of a row; dims (row, 3), int64."""
-        return np.asarray(unpack(self.keys))
-
-    def changes(self, frame: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Pixels that enter another segment with a frame, and its row; dims (change)."""
-        n = self.changed[frame]
-        return self.change_pixel[frame, :n], self.change_row[frame, :n]
-
-    def own_rows(self) -> tuple[Paths, NDArray[np.int64]]:
-        """Renumber the rows, in place, to those that the pixels are in.
-
-        Returns
-        -------
-        :
-            The paths on their own rows, and the row that each of these was; dims (row), int64.
-        """
-        place = np.full(self.keys.size, -1, dtype=np.int32)
-        n = relabel(self.start_row, self.change_row, self.changed, place)
-        was = np.empty(n, dtype=np.int64)
-        here = np.flatnonzero(place >= 0)
-        was[place[here]] = here
-        return replace(self, keys=self.keys[was]), was
-
-
-@dataclass(frozen=True)
-class Trace(Paths):
-    """Paths of all pixels of a wedge, and what geometry alone decides.
-
-    Attributes
-    ----------
-    sums:
-        Sums over the (pixel, frame) pairs of a segment, columns as named in
-        :mod:`ewaldite.kernels.walk`, the last ones by grid of the partition; dims (row,
-        column), float64; without a background no columns of it.
-    slots:
-        Hash slots: key and row.
-    matrices:
-        ``s · M = hkl``, row ``3 hkl + xyz``; dims (9, frame), Å.
-    """
-
-    sums: FloatArray
-    slots: tuple[NDArray[np.int64], NDArray[np.int32]]
-    matrices: FloatArray
 
 
 class Workspace(threading.local):

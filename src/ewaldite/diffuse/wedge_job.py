@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.count import NO_CEILING, Tally
+from ewaldite.diffuse.count_settings import CountSettings
 from ewaldite.diffuse.filter import filter_wedge
-from ewaldite.diffuse.integrate import CountSettings, WedgeSums, integrate_wedge
+from ewaldite.diffuse.integrate import integrate_wedge
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.sweep_input import SweepInput, without_frames
-from ewaldite.diffuse.trace import Clock, Workspace, hkl_matrices
+from ewaldite.diffuse.trace import Workspace, hkl_matrices
+from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError
 from ewaldite.model.experiment import FloatArray, Wedge
