@@ -227,6 +227,26 @@ def test_all_alone_is_no_failure() -> None:
     assert_allclose(result.model.terms["b"][0].values, 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("terms", ["auto", ALL, ("a", "c", "d"), ("c",), ("d",)])
+def test_nothing_counted_is_no_failure(terms: object) -> None:
+    made = simulate(600, 100, batches=2).observations
+    dark = replace(made, counts=np.zeros(600), background=np.zeros(600))
+    result = run(dark, terms=terms, counts_per_point=0, a_grid=(3, 3), c_shells=5)
+    scale_found, offset = result.model.evaluate(dark)
+    assert np.all(np.isfinite(scale_found) & (scale_found > 0))
+    assert np.all(np.isfinite(offset))
+    assert_allclose(result.intensity, 0, atol=1e-6)
+
+
+def test_terms_without_b() -> None:
+    made = simulate(terms="d", batches=1, seed=9)
+    result = run(made.observations, terms=("d",))
+    found, _ = result.model.evaluate(made.observations)
+    known = made.scale / np.exp(-0.4 * made.observations.iz / 400)
+    assert result.terms == ("d",)
+    assert np.corrcoef(np.log(found), np.log(known))[0, 1] > 0.5
+
+
 def test_nothing_usable_is_refused() -> None:
     o = table(5, exposure=np.zeros(5))
     with pytest.raises(UserError, match="no usable observation"):

@@ -199,7 +199,9 @@ def _same(before: tuple[int, float], after: tuple[int, float]) -> bool:
 def _alike(one: Penalty, other: Penalty, most: float = _ALIKE) -> bool:
     """Whether the logarithms of the weights of smoothness differ by less."""
     pairs = zip(one.parts, other.parts, strict=True)
-    return all(abs(np.log(a.factor / b.factor)) < most for a, b in pairs)
+    return all(
+        a.factor == b.factor or abs(np.log(a.factor / b.factor)) < most for a, b in pairs
+    )
 
 
 def _step(

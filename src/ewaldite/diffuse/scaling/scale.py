@@ -99,7 +99,8 @@ def scale_table(
     """Scale a compact table; see :func:`scale`."""
     say = log or (lambda _: None)
     notes = [*_notes_on_rows(table), *notes_on_overlap(table)]
-    first = prescale(table.cells)
+    scaled = options.terms == "auto" or "b" in options.terms
+    first = prescale(table.cells, enabled=scaled)
     if start:
         first = started(first, table.batches, start)
     degrees = degrees_of(table.batches, degrees_per_frame)
