@@ -30,7 +30,13 @@ E_F = np.repeat(ARCS, 7) * (1 + 0.002 * np.tile(np.arange(7), 5))
 A3 = np.array([0.0, 13.0, 26.0, 71.0])
 RNG = np.random.default_rng(5)
 COUNTS = RNG.poisson(counts_of(4e4 / BAND.energy, BAND), (4, len(BAND))).astype(float)
-N_B = Backend(np.arange(35) + 1, RNG.uniform(0.5, 2, 35), np.full(35, 0.01), np.zeros((35, 0)))
+N_B = Backend(
+    np.arange(35) + 1,
+    RNG.uniform(0.5, 2, 35),
+    np.full(35, 0.01),
+    np.arange(35) % 3,
+    np.zeros((3, 0)),
+)
 
 TWO = Cut(
     name="two",
@@ -123,7 +129,7 @@ def independent_variance(made: Coverage, cause: str, shared: bool) -> FloatArray
         for p in range(35):
             table = pixel.table.copy()
             table[p, 1] *= 1.1
-            moved = coverage(grid, Pixels(pixel.k_f, table, pixel.modes), steps)
+            moved = coverage(grid, replace(pixel, table=table), steps)
             total += ((moved.coverage - made.coverage) / 0.1) ** 2 * pixel.table[p, 2]
         return total
     for g in range(steps.relative.size):
@@ -146,8 +152,7 @@ def test_errors_are_the_sum_over_causes(shared: bool) -> None:
 
 def test_the_diagonal_of_the_covariance_is_the_variance() -> None:
     pixel, _, _, steps = setup()
-    modes = RNG.normal(0, 0.02, (35, 3))
-    pixel = Pixels(pixel.k_f, pixel.table, modes)
+    pixel = replace(pixel, modes=RNG.normal(0, 0.02, (3, 2)))
     made = coverage(cut_grid(TWO, CUBIC_HKL), pixel, steps)
     some = np.flatnonzero(made.coverage > 0)
     covariance = made.covariance(some)
@@ -204,7 +209,7 @@ def test_masked_pixels_and_absent_intervals_are_not_there() -> None:
     counts = COUNTS.copy()
     counts[:, 20:] = 3.0
     few = exposure(resolved_flux(BAND, counts, minimum_counts=50), A3, 5.0)
-    made = coverage(grid, Pixels(pixel.k_f, table, pixel.modes), few)
+    made = coverage(grid, replace(pixel, table=table), few)
     kept = N_B.value.copy()
     kept[::2] = 0
     counts[:, 20:] = 0.0
@@ -272,7 +277,7 @@ def test_masked_cells_are_left_out_of_coverage_errors_and_events() -> None:
         # what is left out, one pixel at a time
         for p in range(35):
             counts = np.where(masks[which][p], COUNTS[j], 0.0)
-            only = Pixels(pixel.k_f[p : p + 1], pixel.table[p : p + 1], pixel.modes[:1])
+            only = replace(pixel, k_f=pixel.k_f[p : p + 1], table=pixel.table[p : p + 1])
             one = exposure(
                 replace(resolved_flux(BAND, COUNTS[[j]]), counts=counts[None]), A3[[j]], 5.0
             )

@@ -23,6 +23,7 @@ from ewaldite.kernels.cut_walk import (
     LOW,
     is_blocked,
     length_of,
+    most_bins,
     offset_of,
     place,
     spread,
@@ -35,6 +36,50 @@ COVERAGE = 0  # Σ n w
 WIDTH = 1  # Σ ΔE_i of cells that may be divided by
 SPAN = 2  # Σ ΔE_i of all cells
 AMOUNTS = 3
+ERRORS = 2  # amounts that have variances: all but the span
+# A bin has all of its numbers in one line of the cache: what the pixel or interval at work has
+# put there, the sums, and their variances
+SUMS = AMOUNTS
+SQUARES = 2 * AMOUNTS
+COLUMNS = SQUARES + ERRORS
+_NOTES = 4096
+
+
+@numba.njit(nogil=True, cache=True)
+def settle(
+    noted: IntArray, amounts: FloatArray, n: int, bins: FloatArray, touched: IntArray, used: int
+) -> int:
+    """Put noted amounts into their bins.
+
+    Bins of a large grid are far apart in memory. A loop that does nothing else waits for many
+    of them at once; amounts that were put there as they come would wait for each.
+
+    Parameters
+    ----------
+    noted, amounts:
+        Bins and what belongs there; dims (note), (note, amount).
+    n:
+        Notes that count.
+    bins:
+        The first columns grow; dims (bin, column).
+    touched:
+        Bins with something in these, of which the first ``used`` count; dims (bin).
+    used:
+        How many.
+
+    Returns
+    -------
+    :
+        How many bins are touched now.
+    """
+    for t in range(n):
+        i = noted[t]
+        if bins[i, SPAN] == 0.0:
+            touched[used] = i
+            used += 1
+        for c in range(AMOUNTS):
+            bins[i, c] += amounts[t, c]
+    return used
 
 
 @numba.njit(nogil=True, cache=True)
@@ -92,11 +137,9 @@ def window(
 
 @numba.njit(nogil=True, cache=True)
 def by_pixel(
-    first: int,
-    last: int,
+    chosen: IntArray,
     k_f: FloatArray,
     pixels: FloatArray,
-    modes: FloatArray,
     edges: FloatArray,
     edge_of: IntArray,
     counts: FloatArray,
@@ -113,24 +156,20 @@ def by_pixel(
     number: IntArray,
     stride: IntArray,
     k2: float,
-    sums: FloatArray,
-    squares: FloatArray,
-    by_mode: FloatArray,
+    bins: FloatArray,
     record: tuple[IntArray, IntArray, FloatArray],
 ) -> int:
     """Sum cells pixel by pixel.
 
     Parameters
     ----------
-    first, last:
-        Range of pixels.
+    chosen:
+        Pixels to sum; dims (chosen), int64.
     k_f:
         Final wavevectors at tank angle 0; dims (pixel, xyz), 1/Å.
     pixels:
         E_f (meV), weight (not positive: the pixel takes no part), relative variance of the
         weight that no other pixel shares; dims (pixel, 3).
-    modes:
-        Relative errors of the weight that pixels share; dims (pixel, mode).
     edges:
         Edges of the intervals, ascending, of all runs one after the other; dims (edge), 1/Å.
     edge_of, count_of, cells:
@@ -150,10 +189,9 @@ def by_pixel(
         Table of rows; dims (row, column), (row), (row).
     k2:
         ħ²/2m, meV Å².
-    sums, squares:
-        Grow by the amounts, and by their variances from ``pixels``; dims (bin, amount).
-    by_mode:
-        Grows by the errors common to pixels; dims (bin, mode, amount).
+    bins:
+        Zeros in the first columns; the sums grow, and their variances from ``pixels``;
+        dims (bin, column).
     record:
         Room for bin, pixel and coverage of each term; what does not fit is left out.
 
@@ -165,19 +203,21 @@ def by_pixel(
     n_rows = number.size
     offset = np.empty(n_rows)
     start, end = np.empty(n_rows), np.empty(n_rows)
-    current = np.empty(n_rows, np.int64)
-    amounts = np.empty(AMOUNTS)
-    scratch = np.zeros((sums.shape[0], AMOUNTS))
-    touched = np.empty(sums.shape[0], np.int64)
+    current, index = np.empty(n_rows, np.int64), np.empty(n_rows, np.int64)
+    most = most_bins(number)
+    where, share = np.empty(most, np.int64), np.empty(most)
+    noted, amounts = np.empty(_NOTES + most, np.int64), np.empty((_NOTES + most, AMOUNTS))
+    carried = np.empty(AMOUNTS)
+    touched = np.empty(bins.shape[0], np.int64)
     terms = 0
     any_length = bool(np.any(rows[:, LENGTH] != 0.0))
-    for p in range(first, last):
+    for p in chosen:
         weight = pixels[p, 1]
         if not weight > 0.0:
             continue
         energy = pixels[p, 0]
         size = math.sqrt(energy / k2)
-        used = 0
+        used = notes = 0
         for v in range(view_step.size):
             j = view_step[v]
             if cells[j] == 0:
@@ -194,37 +234,59 @@ def by_pixel(
             m1 = min(int(np.searchsorted(edge, high)) + 1, int(cells[j]))
             for m in range(m0, m1 + 1):
                 k = edge[m]
-                length = length_of(k, size, along) if any_length else 0.0
+                transfer = k2 * k * k - energy
+                length = 0.0
+                if any_length:
+                    length = length_of(k, size, along)
+                same, flat = m > m0, 0
                 for r in range(n_rows):
+                    u = place(k, view_ki[v, r], offset[r], transfer, length, rows, r)
+                    i = math.floor(u)
+                    same &= i == index[r]
+                    flat = flat + i * stride[r] if 0 <= i < number[r] and flat >= 0 else -1
+                    index[r] = i
                     start[r] = end[r]
-                    end[r] = place(
-                        k, view_ki[v, r], offset[r], k2 * k * k - energy, length, rows[r]
-                    )
-                if m == m0:
+                    end[r] = u
+                if m == m0 or (same and flat < 0):
                     continue
                 n = counts[count_of[j] + m - 1]
                 if n < 0.0 or is_blocked(blocked, block_of[j], cells[j], p, m - 1):
                     continue
-                amounts[COVERAGE] = n * weight
-                amounts[SPAN] = k2 * (k * k - edge[m - 1] * edge[m - 1])
-                amounts[WIDTH] = amounts[SPAN] if usable[count_of[j] + m - 1] else 0.0
-                used = spread(
-                    start, end, number, stride, amounts, current, scratch, touched, used
-                )
+                carried[COVERAGE] = n * weight
+                carried[SPAN] = k2 * (k * k - edge[m - 1] * edge[m - 1])
+                carried[WIDTH] = carried[SPAN] if usable[count_of[j] + m - 1] else 0.0
+                if same and notes > 0 and noted[notes - 1] == flat:
+                    for c in range(AMOUNTS):
+                        amounts[notes - 1, c] += carried[c]
+                    continue
+                bins_here = 1
+                if same:
+                    where[0], share[0] = flat, 1.0
+                else:
+                    bins_here = spread(start, end, number, stride, current, where, share)
+                for b in range(bins_here):
+                    noted[notes] = where[b]
+                    for c in range(AMOUNTS):
+                        amounts[notes, c] = share[b] * carried[c]
+                    notes += 1
+                if notes > _NOTES:
+                    used = settle(noted, amounts, notes, bins, touched, used)
+                    notes = 0
+        used = settle(noted, amounts, notes, bins, touched, used)
         for t in range(used):
             i = touched[t]
+            b = bins[i]
             for c in range(AMOUNTS):
-                x = scratch[i, c]
-                sums[i, c] += x
-                squares[i, c] += x * x * pixels[p, 2]
-                for q in range(modes.shape[1]):
-                    by_mode[i, q, c] += x * modes[p, q]
+                b[SUMS + c] += b[c]
+            for c in range(ERRORS):
+                b[SQUARES + c] += b[c] * b[c] * pixels[p, 2]
             if terms < record[0].size:
                 record[0][terms] = i
                 record[1][terms] = p
-                record[2][terms] = scratch[i, COVERAGE]
+                record[2][terms] = b[COVERAGE]
             terms += 1
-            scratch[i, :] = 0.0
+            for c in range(AMOUNTS):
+                b[c] = 0.0
     return terms
 
 
@@ -253,7 +315,7 @@ def by_interval(
     number: IntArray,
     stride: IntArray,
     k2: float,
-    squares: FloatArray,
+    bins: FloatArray,
     record: tuple[IntArray, IntArray, FloatArray],
 ) -> int:
     """Variances of the sums of :func:`by_pixel` from errors that an interval's cells share.
@@ -274,8 +336,8 @@ def by_interval(
     k_f, pixels, edges, edge_of, counts, usable, blocked, block_of, count_of, cells,
     view_ki, view_kf, view_beam, rows, number, stride, k2:
         As in :func:`by_pixel`.
-    squares:
-        Grows; dims (bin, amount).
+    bins:
+        Zeros in the first columns; the variances grow; dims (bin, column).
     record:
         Room for bin, group and coverage of each term; what does not fit is left out.
 
@@ -287,14 +349,16 @@ def by_interval(
     n_rows = number.size
     start, end = np.empty(n_rows), np.empty(n_rows)
     current = np.empty(n_rows, np.int64)
-    amounts = np.empty(AMOUNTS)
-    scratch = np.zeros((squares.shape[0], AMOUNTS))
-    touched = np.empty(squares.shape[0], np.int64)
+    most = most_bins(number)
+    where, share = np.empty(most, np.int64), np.empty(most)
+    noted, amounts = np.empty(_NOTES + most, np.int64), np.empty((_NOTES + most, AMOUNTS))
+    carried = np.empty(AMOUNTS)
+    touched = np.empty(bins.shape[0], np.int64)
     terms = 0
     any_length = bool(np.any(rows[:, LENGTH] != 0.0))
     length0 = length1 = 0.0
     for g in range(first, last):
-        used = 0
+        used = notes = 0
         for e in range(bounds[g], bounds[g + 1]):
             j, m = members[e, 0], members[e, 1]
             n = counts[count_of[j] + m]
@@ -302,8 +366,8 @@ def by_interval(
                 continue
             k0, k1 = edges[edge_of[j] + m], edges[edge_of[j] + m + 1]
             e0, e1 = k2 * k0 * k0, k2 * k1 * k1
-            amounts[SPAN] = e1 - e0
-            amounts[WIDTH] = amounts[SPAN] if usable[count_of[j] + m] else 0.0
+            carried[SPAN] = e1 - e0
+            carried[WIDTH] = carried[SPAN] if usable[count_of[j] + m] else 0.0
             for v in range(step_views[j], step_views[j + 1]):
                 for p in range(pixels.shape[0]):
                     if not pixels[p, 1] > 0.0:
@@ -315,29 +379,50 @@ def by_interval(
                         size = math.sqrt(pixels[p, 0] / k2)
                         length0 = length_of(k0, size, along)
                         length1 = length_of(k1, size, along)
-                    outside = False
+                    same, flat, outside = True, 0, False
                     for r in range(n_rows):
-                        b = offset_of(view_kf[v, r], k_f[p])
+                        b = (
+                            view_kf[v, r, 0] * k_f[p, 0]
+                            + view_kf[v, r, 1] * k_f[p, 1]
+                            + view_kf[v, r, 2] * k_f[p, 2]
+                        )
                         a = view_ki[v, r]
-                        start[r] = place(k0, a, b, e0 - pixels[p, 0], length0, rows[r])
-                        end[r] = place(k1, a, b, e1 - pixels[p, 0], length1, rows[r])
-                        if max(start[r], end[r]) < 0.0 or min(start[r], end[r]) >= number[r]:
+                        u0 = place(k0, a, b, e0 - pixels[p, 0], length0, rows, r)
+                        u1 = place(k1, a, b, e1 - pixels[p, 0], length1, rows, r)
+                        if max(u0, u1) < 0.0 or min(u0, u1) >= number[r]:
                             outside = True
                             break
+                        start[r], end[r] = u0, u1
+                        i = math.floor(u0)
+                        same &= i == math.floor(u1)
+                        flat += i * stride[r]
                     if outside:
                         continue
-                    amounts[COVERAGE] = n * pixels[p, 1]
-                    used = spread(
-                        start, end, number, stride, amounts, current, scratch, touched, used
-                    )
+                    carried[COVERAGE] = n * pixels[p, 1]
+                    bins_here = 1
+                    if same:
+                        where[0], share[0] = flat, 1.0
+                    else:
+                        bins_here = spread(start, end, number, stride, current, where, share)
+                    for c in range(bins_here):
+                        noted[notes] = where[c]
+                        for d in range(AMOUNTS):
+                            amounts[notes, d] = share[c] * carried[d]
+                        notes += 1
+                    if notes > _NOTES:
+                        used = settle(noted, amounts, notes, bins, touched, used)
+                        notes = 0
+        used = settle(noted, amounts, notes, bins, touched, used)
         for t in range(used):
             i = touched[t]
-            for c in range(AMOUNTS):
-                squares[i, c] += scratch[i, c] * scratch[i, c] * relative[g]
+            b_i = bins[i]
+            for c in range(ERRORS):
+                b_i[SQUARES + c] += b_i[c] * b_i[c] * relative[g]
             if terms < record[0].size:
                 record[0][terms] = i
                 record[1][terms] = g
-                record[2][terms] = scratch[i, COVERAGE]
+                record[2][terms] = b_i[COVERAGE]
             terms += 1
-            scratch[i, :] = 0.0
+            for c in range(AMOUNTS):
+                b_i[c] = 0.0
     return terms

@@ -185,7 +185,7 @@ def bin_events(
                 length = length_of(k, math.sqrt(pixels[p, 0] / k2), along)
             for r in range(n_rows):
                 b = offset_of(view_kf[v, r], k_f[p])
-                u[r] = place(k, view_ki[v, r], b, transfer, length, rows[r])
+                u[r] = place(k, view_ki[v, r], b, transfer, length, rows, r)
             found[n] = bin_of(u, number, stride)
             inside |= found[n] >= 0
             n += 1
@@ -269,7 +269,7 @@ def bin_moving(
         for g in range(table.shape[0]):
             for r in range(n_rows):
                 b = -offset_of(table[g, r], q)
-                u[r] = place(k, 0.0, b, transfer, length, rows[r])
+                u[r] = place(k, 0.0, b, transfer, length, rows, r)
             found[g] = bin_of(u, number, stride)
             inside |= found[g] >= 0
         add(found, table.shape[0], weight, sums)

@@ -28,20 +28,21 @@ LENGTH = 3  # d
 ROW_COLUMNS = 4
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, inline="always")
 def offset_of(b: FloatArray, k_f: FloatArray) -> float:
     """Part of a row that the final wavevector gives, ``b·k_f``; dims (xyz) both."""
     return float(b[0] * k_f[0] + b[1] * k_f[1] + b[2] * k_f[2])
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, inline="always")
 def place(
     k_i: float,
     a: float,
     offset: float,
     energy_transfer: float,
     length: float,
-    row: FloatArray,
+    rows: FloatArray,
+    r: int,
 ) -> float:
     """Coordinate of a row in bins.
 
@@ -57,20 +58,20 @@ def place(
         meV.
     length:
         |Q|, 1/Å; read where the row holds it.
-    row:
-        dims (column).
+    rows, r:
+        Table of rows; dims (row, column); and which.
     """
-    x = a * k_i - offset + row[ENERGY] * energy_transfer + row[LENGTH] * length
-    return float((x - row[LOW]) * row[INVERSE])
+    x = a * k_i - offset + rows[r, ENERGY] * energy_transfer + rows[r, LENGTH] * length
+    return float((x - rows[r, LOW]) * rows[r, INVERSE])
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, inline="always")
 def length_of(k_i: float, k_f: float, along: float) -> float:
     """``|k_i - k_f|`` with ``along`` the part of k_f along the beam; 1/Å."""
     return math.sqrt(max(k_i * k_i + k_f * k_f - 2.0 * k_i * along, 0.0))
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, inline="always")
 def is_blocked(
     blocked: NDArray[np.uint8], first: int, cells: int, pixel: int, cell: int
 ) -> bool:
@@ -87,10 +88,11 @@ def is_blocked(
     pixel, cell:
         Which.
     """
-    if first < 0:
-        return False
-    byte = blocked[first + pixel * ((cells + 7) // 8) + cell // 8]
-    return bool((byte >> (cell % 8)) & 1)
+    hidden = False
+    if first >= 0:
+        byte = blocked[first + pixel * ((cells + 7) // 8) + cell // 8]
+        hidden = ((byte >> (cell % 8)) & 1) == 1
+    return hidden
 
 
 @numba.njit(nogil=True, cache=True)
@@ -124,13 +126,11 @@ def spread(
     end: FloatArray,
     number: IntArray,
     stride: IntArray,
-    amounts: FloatArray,
     current: IntArray,
-    sums: FloatArray,
-    touched: IntArray,
-    used: int,
+    where: IntArray,
+    share: FloatArray,
 ) -> int:
-    """Share a straight line out to the bins that it passes, by length.
+    """Find the bins that a straight line passes, and the share of its length in each.
 
     Parameters
     ----------
@@ -138,33 +138,24 @@ def spread(
         Ends in bins; dims (row), float64.
     number, stride:
         Bins of a row, and how far apart neighbours are; dims (row), int64.
-    amounts:
-        What the whole line carries, the last one positive; dims (amount).
     current:
         Work space; dims (row), int64.
-    sums:
-        Grows; dims (bin, amount); untouched bins are zero in the last column.
-    touched:
-        Bins with something in ``sums``; dims (bin), of which the first ``used`` count.
-    used:
-        How many.
+    where, share:
+        Filled with flat bins and shares; as long as :func:`most_bins` says.
 
     Returns
     -------
     :
-        How many bins are touched now.
+        How many bins there are.
     """
     rows = number.size
-    single = True
+    found = 0
     for r in range(rows):
         # beyond an end all is one: -1 below, number above
         first = min(max(math.floor(start[r]), -1), number[r])
         last = min(max(math.floor(end[r]), -1), number[r])
-        if first == last:
-            if first < 0 or first == number[r]:
-                return used
-        else:
-            single = False
+        if first == last and (first < 0 or first == number[r]):
+            return 0
         current[r] = int(first)
     done = 0.0
     while True:
@@ -175,29 +166,31 @@ def spread(
                 break
             flat += current[r] * stride[r]
         until, which = 1.0, -1
-        if not single:
-            for r in range(rows):
-                run = end[r] - start[r]
-                if run > 0.0:
-                    plane = (current[r] + 1 - start[r]) / run
-                elif run < 0.0:
-                    plane = (current[r] - start[r]) / run
-                else:
-                    continue
-                if plane < until:
-                    until, which = plane, r
-        share = until - done
-        if flat >= 0 and share > 0.0:
-            if sums[flat, amounts.size - 1] == 0.0:
-                touched[used] = flat
-                used += 1
-            for c in range(amounts.size):
-                sums[flat, c] += share * amounts[c]
+        for r in range(rows):
+            run = end[r] - start[r]
+            if run > 0.0:
+                plane = (current[r] + 1 - start[r]) / run
+            elif run < 0.0:
+                plane = (current[r] - start[r]) / run
+            else:
+                continue
+            if plane < until:
+                until, which = plane, r
+        if flat >= 0 and until > done:
+            where[found] = flat
+            share[found] = until - done
+            found += 1
         if which < 0:
-            return used
+            return found
         done = max(done, until)
-        current[which] += 1 if end[which] > start[which] else -1
-        # a straight line that has left the range of a row does not come back
         up = end[which] > start[which]
+        current[which] += 1 if up else -1
+        # a straight line that has left the range of a row does not come back
         if current[which] >= number[which] if up else current[which] < 0:
-            return used
+            return found
+
+
+@numba.njit(nogil=True, cache=True)
+def most_bins(number: IntArray) -> int:
+    """Most bins that a straight line can pass; number dims (row)."""
+    return int(np.sum(number)) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,8 @@ from ewaldite.errors import UserError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_KEPT = 0.99
+#: Pixels whose final energies lie within this share the errors of the flux there, meV.
+GROUP_WIDTH = 0.03
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Backend:
         N_b, 0 where the pixel takes no part; dims (pixel), float64, in ``unit``.
     own:
         Relative variance that no other pixel shares; dims (pixel), float64.
+    group:
+        Which pixels share errors; dims (pixel), int64.
     modes:
-        Relative errors that pixels share, each column one standard deviation of one independent
-        cause; dims (pixel, mode), float64.
+        Relative errors that the pixels of a group share, each column one standard deviation of
+        one independent cause; dims (group, mode), float64.
     unit:
         ``"meV*sr"`` from vanadium of known amount, else ``"dimensionless"``.
     """
@@ -37,6 +40,7 @@ class Backend:
     detector_number: IntArray
     value: FloatArray
     own: FloatArray
+    group: IntArray
     modes: FloatArray
     unit: str = "dimensionless"
 
@@ -45,7 +49,7 @@ class Backend:
         """No vanadium: all pixels are alike and have no error."""
         number = np.asarray(detector_number, dtype=np.int64)
         n = number.size
-        return cls(number, np.ones(n), np.zeros(n), np.zeros((n, 0)))
+        return cls(number, np.ones(n), np.zeros(n), np.zeros(n, np.int64), np.zeros((1, 0)))
 
     def of(self, detector_number: ArrayLike, keep: ArrayLike | None = None) -> Backend:
         """Rows for given pixels, by their number.
@@ -81,35 +85,63 @@ class Backend:
                 "no pixel of the run has one",
                 "Give a vanadium run of the same detectors, or loosen the masks.",
             )
-        return Backend(wanted, value, self.own[row], self.modes[row], self.unit)
+        return replace(
+            self,
+            detector_number=wanted,
+            value=value,
+            own=self.own[row],
+            group=self.group[row],
+        )
 
 
-def common_modes(covariance_root: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Few modes in place of many common causes.
+@dataclass(frozen=True)
+class Shared:
+    """Errors that pixels share, by groups.
+
+    Attributes
+    ----------
+    group:
+        dims (pixel), int64.
+    modes:
+        dims (group, mode), float64.
+    rest:
+        Variance of a pixel that its group does not hold; dims (pixel), float64.
+    """
+
+    group: IntArray
+    modes: FloatArray
+    rest: FloatArray
+
+
+def shared_errors(final_energy: ArrayLike, root: ArrayLike) -> Shared:
+    """Few common causes in place of many readings of a monitor.
 
     Pixels of one arc have nearly one final energy, so the readings of the vanadium run's
-    monitor move them together. The principal components that hold all but a hundredth of the
-    variance are kept; what is left is handed back pixel by pixel, so that nothing is lost.
+    monitor move them together. Pixels within 0.03 meV form a group that has their mean error;
+    what a pixel differs from it is handed back, so that nothing is lost. The covariance of the
+    groups is turned to its principal axes.
 
     Parameters
     ----------
-    covariance_root:
-        Matrix R with covariance R Rᵀ; dims (pixel, cause).
+    final_energy:
+        dims (pixel), meV.
+    root:
+        Relative errors R with covariance R Rᵀ; dims (pixel, reading).
 
     Returns
     -------
-    modes:
-        dims (pixel, mode), float64.
-    rest:
-        Variance that the modes do not hold; dims (pixel), float64.
+    :
+        Groups and their errors.
     """
-    root = np.asarray(covariance_root, dtype=np.float64)
-    if not root.size or not np.any(root):
-        return np.zeros((root.shape[0], 0)), np.zeros(root.shape[0])
-    # eigenvectors of the small matrix RᵀR; the large one has thousands of rows
-    power, turned = np.linalg.eigh(root.T @ root)
-    order = np.argsort(power)[::-1]
-    share = np.cumsum(power[order]) / power.sum()
-    modes = root @ turned[:, order[: int(np.searchsorted(share, _KEPT)) + 1]]
-    rest = np.maximum((root**2).sum(axis=1) - (modes**2).sum(axis=1), 0.0)
-    return modes, rest
+    energy = np.asarray(final_energy, dtype=np.float64)
+    errors = np.asarray(root, dtype=np.float64)
+    _, group = np.unique(np.floor(energy / GROUP_WIDTH), return_inverse=True)
+    size = np.bincount(group)
+    mean = np.zeros((size.size, errors.shape[1]))
+    np.add.at(mean, group, errors)
+    mean /= size[:, None]
+    rest = ((errors - mean[group]) ** 2).sum(axis=1)
+    power, axes = np.linalg.eigh(mean @ mean.T)
+    kept = power > 1e-9 * max(float(power.max(initial=0.0)), 1e-300)
+    modes = axes[:, kept] * np.sqrt(power[kept])
+    return Shared(group.astype(np.int64), np.ascontiguousarray(modes), rest)

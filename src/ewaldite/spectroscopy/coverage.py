@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from ewaldite.kernels import coverage as kernel
-from ewaldite.kernels.coverage import AMOUNTS, COVERAGE, WIDTH
+from ewaldite.kernels.coverage import COLUMNS, COVERAGE, ERRORS, SQUARES, SUMS, WIDTH
 from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.exposure import Exposure, Views, views
@@ -25,7 +25,7 @@ Record = tuple[IntArray, IntArray, FloatArray]
 #: Terms of the factors that are kept, of pixels and of the monitor each (16 bytes a term).
 TERMS = 4_000_000
 _PARTS = 8
-_LARGE_GRID = 2_000_000
+_BYTES = 500_000_000  # of all parts
 _SNAP = 1e-9  # 1/Å
 
 
@@ -40,12 +40,15 @@ class Pixels:
         dims (pixel, xyz), 1/Å.
     table:
         E_f (meV), N_b k_f, relative variance of its own; dims (pixel, 3).
+    group:
+        Which pixels share errors; dims (pixel), int64.
     modes:
-        Relative errors that pixels share; dims (pixel, mode).
+        Relative errors of the groups, a column a cause; dims (group, mode).
     """
 
     k_f: FloatArray
     table: FloatArray
+    group: IntArray
     modes: FloatArray
 
 
@@ -70,7 +73,7 @@ def pixels(direction: ArrayLike, k_f: ArrayLike, final_energy: ArrayLike, b: Bac
     vector = np.asarray(direction, dtype=np.float64) * size[:, None]
     vector[:, 1] = np.where(np.abs(vector[:, 1]) < _SNAP, 0.0, vector[:, 1])
     table = np.stack([np.asarray(final_energy, np.float64), b.value * size, b.own], axis=1)
-    return Pixels(np.ascontiguousarray(vector), table, np.ascontiguousarray(b.modes))
+    return Pixels(np.ascontiguousarray(vector), table, b.group, b.modes)
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,11 @@ class Coverage:
         C, W of cells that may be divided by, and of all; dims (bin, 3); counts/Å times the unit
         of N_b, and meV.
     by_pixel, by_monitor:
-        Variance of C and, as if each ΔE_i were multiplied by the error, of W; dims (bin, 3).
-    by_mode:
-        Standard errors from what pixels share, one column a cause; dims (bin, mode, 3).
+        Variance of C and, as if each ΔE_i were multiplied by the error, of W; dims (bin, 2).
+    by_group:
+        Parts of C and W from pixels that share errors; dims (error, bin, group).
+    modes:
+        Relative errors of the groups; dims (group, mode).
     pixel_factor, monitor_factor:
         ``∂C/∂ln N_p`` and ``∂C/∂ln n``; sparse (bin, pixel) and (bin, reading); None where
         there are too many terms to keep.
@@ -106,7 +111,8 @@ class Coverage:
     sums: FloatArray
     by_pixel: FloatArray
     by_monitor: FloatArray
-    by_mode: FloatArray
+    by_group: FloatArray
+    modes: FloatArray
     pixel_factor: csr_array | None
     monitor_factor: csr_array | None
     pixel_variance: FloatArray
@@ -122,10 +128,14 @@ class Coverage:
         """W; dims (bin), meV."""
         return self.sums[:, WIDTH]
 
+    def by_mode(self, amount: int = COVERAGE) -> FloatArray:
+        """Standard errors from what pixels share, one column a cause; dims (bin, mode)."""
+        return np.asarray(self.by_group[amount] @ self.modes)
+
     def relative_variance(self, amount: int = COVERAGE) -> FloatArray:
         """Of C (or W, see above) from all common causes; dims (bin), 0 where empty."""
         variance = self.by_pixel[:, amount] + self.by_monitor[:, amount]
-        variance = variance + (self.by_mode[:, :, amount] ** 2).sum(axis=1)
+        variance = variance + (self.by_mode(amount) ** 2).sum(axis=1)
         out = np.zeros_like(variance)
         np.divide(variance, self.sums[:, amount] ** 2, out=out, where=self.sums[:, amount] > 0)
         return np.asarray(out)
@@ -151,7 +161,7 @@ class Coverage:
         if self.pixel_factor is None or self.monitor_factor is None:
             raise ValueError("the factors of this coverage were not kept")
         rows = np.asarray(bins, dtype=np.int64)
-        common = self.by_mode[rows, :, COVERAGE]
+        common = self.by_group[COVERAGE][rows] @ self.modes
         total = common @ common.T
         for factor, variance in (
             (self.pixel_factor, self.pixel_variance),
@@ -192,37 +202,42 @@ def coverage(
         The coverage.
     """
     seen = views(grid, exposed.a3, exposed.a4)
-    parts = _PARTS if grid.size <= _LARGE_GRID else min(2, _PARTS)
-    by_pixel = _Totals.empty(grid.size, pixel.modes.shape[1])
-    monitor = np.zeros((grid.size, AMOUNTS))
+    parts = _parts(grid.size * COLUMNS * 8)
+    chosen = _chosen(pixel, parts)
+    bins = np.zeros((grid.size, COLUMNS))
+    groups = pixel.modes.shape[0] if pixel.modes.size else 0
+    by_group = np.zeros((ERRORS, grid.size, groups))
+    monitor = np.zeros((grid.size, ERRORS))
     records: list[list[Record]] = [[], []]
     found = [0, 0]
-    room = terms // parts
     with ThreadPoolExecutor(threads) as pool:
-        jobs = _ranges(pixel.table.shape[0], parts)
-        for part, record, number in pool.map(
-            lambda r: _pixel_part(r, grid, pixel, exposed, seen, room), jobs
-        ):
-            by_pixel.add(part)
+        room = terms // len(chosen)
+        made = pool.map(lambda r: _pixel_part(r, grid, pixel, exposed, seen, room), chosen)
+        for rows, (part, record, number) in zip(chosen, made, strict=True):
+            bins += part
+            if groups:
+                by_group[:, :, pixel.group[rows[0]]] = part[:, SUMS : SUMS + ERRORS].T
             records[0].append(record)
-            found[0] = max(found[0], number)
-        jobs = _ranges(exposed.bounds.size - 1, parts)
+            found[0] = max(found[0], number - room)
+        room = terms // parts
+        ranges = _ranges(exposed.bounds.size - 1, parts)
         for squares, record, number in pool.map(
-            lambda r: _interval_part(r, grid, pixel, exposed, seen, room), jobs
+            lambda r: _interval_part(r, grid, pixel, exposed, seen, room), ranges
         ):
             monitor += squares
             records[1].append(record)
-            found[1] = max(found[1], number)
+            found[1] = max(found[1], number - room)
     shapes = (pixel.table.shape[0], exposed.relative.size)
     factors = [
-        _factor(r, (grid.size, n)) if most <= room else None
-        for r, n, most in zip(records, shapes, found, strict=True)
+        _factor(r, (grid.size, n)) if over <= 0 else None
+        for r, n, over in zip(records, shapes, found, strict=True)
     ]
     return Coverage(
-        sums=by_pixel.sums,
-        by_pixel=by_pixel.squares,
+        sums=bins[:, SUMS:SQUARES].copy(),
+        by_pixel=bins[:, SQUARES:].copy(),
         by_monitor=monitor,
-        by_mode=by_pixel.modes,
+        by_group=by_group,
+        modes=pixel.modes[:groups],
         pixel_factor=factors[0],
         monitor_factor=factors[1],
         pixel_variance=pixel.table[:, 2].copy(),
@@ -230,21 +245,18 @@ def coverage(
     )
 
 
-@dataclass
-class _Totals:
-    sums: FloatArray
-    squares: FloatArray
-    modes: FloatArray
+def _parts(size: int) -> int:
+    """Parts of the work, by the bytes that each holds; of the problem, not of the machine."""
+    return int(np.clip(_BYTES // size, 2, _PARTS))
 
-    @classmethod
-    def empty(cls, bins: int, modes: int) -> _Totals:
-        shape = (bins, AMOUNTS)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros((bins, modes, AMOUNTS)))
 
-    def add(self, other: _Totals) -> None:
-        self.sums += other.sums
-        self.squares += other.squares
-        self.modes += other.modes
+def _chosen(pixel: Pixels, parts: int) -> list[IntArray]:
+    """Pixels that take part, each part of one group, so that a part is what the group adds."""
+    used = np.flatnonzero(pixel.table[:, 1] > 0)
+    if not pixel.modes.size:
+        return [used[a:b] for a, b in _ranges(used.size, parts)]
+    order = used[np.argsort(pixel.group[used], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(pixel.group[order])) + 1)
 
 
 def _room(terms: int) -> Record:
@@ -252,25 +264,25 @@ def _room(terms: int) -> Record:
 
 
 def _pixel_part(
-    limits: tuple[int, int], grid: CutGrid, p: Pixels, e: Exposure, v: Views, terms: int
-) -> tuple[_Totals, Record, int]:
-    out, record = _Totals.empty(grid.size, p.modes.shape[1]), _room(terms)
+    chosen: IntArray, grid: CutGrid, p: Pixels, e: Exposure, v: Views, terms: int
+) -> tuple[FloatArray, Record, int]:
+    bins, record = np.zeros((grid.size, COLUMNS)), _room(terms)
     number = kernel.by_pixel(
-        *limits, p.k_f, p.table, p.modes, *e.arguments, v.step, v.ki, v.kf, v.beam, grid.rows,
-        grid.number, grid.stride, K2_TO_MEV, out.sums, out.squares, out.modes, record,
+        chosen, p.k_f, p.table, *e.arguments, v.step, v.ki, v.kf, v.beam, grid.rows,
+        grid.number, grid.stride, K2_TO_MEV, bins, record,
     )  # fmt: skip
-    return out, _trimmed(record, number), int(number)
+    return bins, _trimmed(record, number), int(number)
 
 
 def _interval_part(
     limits: tuple[int, int], grid: CutGrid, p: Pixels, e: Exposure, v: Views, terms: int
 ) -> tuple[FloatArray, Record, int]:
-    squares, record = np.zeros((grid.size, AMOUNTS)), _room(terms)
+    bins, record = np.zeros((grid.size, COLUMNS)), _room(terms)
     number = kernel.by_interval(
         e.members, e.bounds, *limits, e.relative, p.k_f, p.table, *e.arguments, v.first, v.ki,
-        v.kf, v.beam, grid.rows, grid.number, grid.stride, K2_TO_MEV, squares, record,
+        v.kf, v.beam, grid.rows, grid.number, grid.stride, K2_TO_MEV, bins, record,
     )  # fmt: skip
-    return squares, _trimmed(record, number), int(number)
+    return bins[:, SQUARES:].copy(), _trimmed(record, number), int(number)
 
 
 def _trimmed(record: Record, number: int) -> Record:

@@ -20,7 +20,7 @@ from scipy.integrate import quad
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.neutron import wavenumber
-from ewaldite.spectroscopy.backend import Backend, common_modes
+from ewaldite.spectroscopy.backend import Backend, shared_errors
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.tables import vanadium as table
 
@@ -31,6 +31,7 @@ ELASTIC_WINDOW = 0.25
 _LARGEST_ERROR = 0.5
 _PARABOLA = 3
 _BLOCK = 1000
+_LINE = 0.01  # meV
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,21 @@ def flux_at(flux: Flux, energies: ArrayLike, pulse_width: float, half_width: flo
         weights = _parabola(i.energy[clear] - wanted[part, None], half_width)
         value[part] = weights @ density[clear]
         root[np.ix_(part, clear)] = weights * error[clear] / value[part, None]
+    return FluxAt(value, root)
+
+
+def _at_pixels(
+    flux: Flux, energies: FloatArray, pulse_width: float, half_width: float
+) -> FluxAt:
+    """Flux at the final energies of many pixels, on straight lines over 0.01 meV."""
+    first, last = (round(float(x) / _LINE) for x in (energies.min(), energies.max()))
+    nodes = np.arange(first - 1, last + 2) * _LINE
+    at = flux_at(flux, nodes, pulse_width, half_width)
+    place = energies / _LINE - (first - 1)
+    low = place.astype(np.int64)
+    part = place - low
+    value = (1 - part) * at.value[low] + part * at.value[low + 1]
+    root = (1 - part)[:, None] * at.root[low] + part[:, None] * at.root[low + 1]
     return FluxAt(value, root)
 
 
@@ -231,7 +247,7 @@ def backend_from_vanadium(
     energies = np.asarray(final_energy, dtype=np.float64)
     counted = np.asarray(elastic, dtype=np.float64)
     below = np.zeros_like(counted) if empty is None else np.asarray(empty, np.float64)
-    at = flux_at(flux, energies, pulse_width, elastic_window)
+    at = _at_pixels(flux, energies, pulse_width, elastic_window)
     net = counted - empty_ratio * below
     variance = counted + empty_ratio**2 * below
     amount = 1.0 if atoms is None else atoms * table.INCOHERENT / (4.0 * np.pi)
@@ -247,6 +263,6 @@ def backend_from_vanadium(
         )
     value = np.where(good, net / np.where(good, expected, 1.0), 0.0)
     own = np.where(good, variance / np.where(good, net, 1.0) ** 2, 0.0)
-    modes, rest = common_modes(np.where(good[:, None], at.root, 0.0))
+    shared = shared_errors(energies, at.root)
     unit = "dimensionless" if atoms is None else "meV*sr"
-    return Backend(number, value, own + rest, modes, unit)
+    return Backend(number, value, own + shared.rest, shared.group, shared.modes, unit)
