@@ -85,14 +85,17 @@ def test_what_is_a_straight_line_becomes_as_stiff_as_may_be() -> None:
     assert 1e9 < penalty.parts[0].factor < 1e12
 
 
-def test_sizes_and_levels_keep_their_weights() -> None:
-    layout = Layout(start_model())
+def test_only_the_level_of_relative_b_keeps_its_weight() -> None:
+    """Of c as well the data know how large it is: towards zero, the factor is no guess."""
+    model = start_model()
+    dose = ControlPoints.constant((Axis("iz", 0, 10, 4),), 1.0)
+    layout = Layout(model.with_terms(B=(dose,) * len(model.batches)))
     squares = np.ones(layout.size)
     penalty = penalty_of(layout, Smoothness(), squares, curvature=True)
     p = layout.vector() + 0.01 * np.random.default_rng(2).normal(size=layout.size)
     new = adapted(layout, penalty, p, squares, 0.9)
     for old, now in zip(penalty.parts, new.parts, strict=True):
-        assert (old.factor == now.factor) == (old.along == () and old.term == "c")
+        assert (old.factor == now.factor) == (old.along == () and old.term == "B")
 
 
 def test_no_terms_no_penalty() -> None:

@@ -213,7 +213,7 @@ def _rules(w: Smoothness) -> list[tuple[str, tuple[str, ...], float, bool]]:
         ("b", ("iz",), w.b, True),
         ("c", ("s",), w.c_length, True),
         ("c", ("iz",), w.c_rotation, True),
-        ("c", (), w.c_size, False),
+        ("c", (), w.c_size, True),
         ("d", (), w.d, True),
         ("B", ("iz",), w.relative_b, True),
         ("B", (), _ANCHOR, False),
