@@ -228,6 +228,10 @@ class Context:
             options=self.options_text,
             inputs=inputs,
             tables=tables,
-            seeds={"half sets": merge.seed, "oversampling": self.options.integrate.seed},
+            seeds={
+                "half sets": merge.seed,
+                "oversampling": self.options.integrate.seed,
+                "choice of terms": self.options.scale.seed,
+            },
             notes=tuple(dict.fromkeys([*(n for e in self.entries for n in e.notes), *notes])),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import scipp as sc
 
+from ewaldite.crystal.form_factors import ANOMALOUS_SOURCE, FORM_FACTOR_SOURCE
 from ewaldite.diffuse.absolute.apply import to_absolute
 from ewaldite.diffuse.absolute.inputs import completed_bragg, read_contents
 from ewaldite.diffuse.absolute.scale import AbsoluteScale, absolute_scale
@@ -14,6 +16,14 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.scaling.model import ScalingModel
 from ewaldite.io.nexus import load, save
+from ewaldite.tables.compton import COMPTON_SOURCE
+
+#: Where the scattering of atoms comes from.
+TABLES = {
+    "form factors": FORM_FACTOR_SOURCE,
+    "anomalous scattering": ANOMALOUS_SOURCE,
+    "Compton scattering": COMPTON_SOURCE,
+}
 
 
 def rescale(context: Context) -> None:
@@ -51,6 +61,7 @@ def rescale(context: Context) -> None:
     )
     _say(context, scale, said)
     provenance = context.provenance(*said, *scale.notes)
+    provenance = replace(provenance, tables={**provenance.tables, **TABLES})
     sample = context.sample(options.map.grid)
     save(
         context.path("absolute.nxs"),
