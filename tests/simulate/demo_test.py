@@ -121,7 +121,7 @@ def test_contents_are_ones_that_the_absolute_scale_takes(tmp_path: Path) -> None
     )
     assert scale.k.value == pytest.approx(20_000, rel=0.05)
     curve = scale.curves["scale_bonded"]
-    cut = curve.coords["s"].values
+    cut = curve.coords["s_cutoff"].values
     steady = curve.values[(cut > 0.3) & (cut < 0.6)]
     assert np.all(np.abs(steady / 20_000 - 1) < 0.08)
 

@@ -37,6 +37,9 @@ def scaling_section(out: Path, names: tuple[str, ...]) -> Section:
             strict=True,
         )
     )
+    if len(step) == 1:
+        # the terms of a single sweep are those of all
+        step["all"] = next(iter(step.values()))
     titled = {
         term: {
             _title(key, names): _along_phi(array, step.get(key)) for key, array in group.items()
@@ -57,7 +60,9 @@ def scaling_section(out: Path, names: tuple[str, ...]) -> Section:
 
 
 def _title(key: str, names: tuple[str, ...]) -> str:
-    return "all sweeps" if key == "all" else names[int(key)]
+    if key == "all":
+        return names[0] if len(names) == 1 else "all sweeps"
+    return names[int(key)]
 
 
 def _along_phi(array: sc.DataArray, degrees: float | None) -> sc.DataArray:

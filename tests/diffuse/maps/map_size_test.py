@@ -16,8 +16,9 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.image_steps import mask_pixels
 from ewaldite.diffuse.maps.expand import map_bytes, map_shape
 from ewaldite.diffuse.maps.map_size import check_map_size
+from ewaldite.diffuse.maps.steps import make_maps
 from ewaldite.diffuse.merging.statistics import completeness, shell_table
-from ewaldite.diffuse.merging.steps import make_map, merge_observations
+from ewaldite.diffuse.merging.steps import merge_observations
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 
@@ -46,7 +47,7 @@ def changed(context: Context, d_min: float | None, memory: str = "1 TB", n: int 
 
 
 @pytest.mark.parametrize("d_min", [0.01, 1e-5, 1e-300])
-@pytest.mark.parametrize("step", [mask_pixels, merge_observations, make_map, check_map_size])
+@pytest.mark.parametrize("step", [mask_pixels, merge_observations, make_maps, check_map_size])
 def test_an_absurd_resolution_is_refused_at_once(
     step: Callable[[Context], None], d_min: float, finished: Context
 ) -> None:
