@@ -23,7 +23,7 @@ PYTHON = [
     DOCS / "how-to" / "python.md",
     DOCS / "how-to" / "maps.md",
 ]
-PYTHON += [DOCS / "reference" / "files.md"]
+PYTHON += [DOCS / "reference" / "files.md", DOCS / "theory" / "normalisation.md"]
 #: Pages on the neutron chain, whose options are others.
 NEUTRONS = [
     DOCS / "how-to" / "convert.md",

@@ -61,4 +61,6 @@ def check(world: World, least: float, tolerance: float) -> None:
 @pytest.mark.parametrize("mode", ["parked", "spinning"])
 def test_flat_is_flat(mode: str) -> None:
     source = Source(mode=mode, opening=1e-3)  # type: ignore[arg-type]
-    check(World(every=9, source=source, events=3e5, vanadium_events=5e5, settings=3), 700, 0.01)
+    check(
+        World(every=12, source=source, events=3e5, vanadium_events=4e5, settings=2), 700, 0.01
+    )

@@ -67,7 +67,7 @@ def test_efficiency_and_its_error() -> None:
     expected = true * phi * amount * shielding * debye
     empty = np.full(60, 30.0)
     values, variances = [], []
-    for _ in range(200):
+    for _ in range(60):
         made = backend_from_vanadium(
             np.arange(60), ENERGIES, rng.poisson(expected + 1.5 * empty), flux(rng),
             shielding=shielding, debye=debye, atoms=400.0, empty=rng.poisson(empty),
@@ -77,8 +77,8 @@ def test_efficiency_and_its_error() -> None:
         values.append(made.value / true - 1)
     assert made.unit == "meV*sr"
     pulls = np.array(values) / np.sqrt(np.mean(variances, axis=0))
-    assert abs(pulls.mean()) < 0.05
-    assert pulls.std() == pytest.approx(1.0, abs=0.03)
+    assert abs(pulls.mean()) < 0.06
+    assert pulls.std() == pytest.approx(1.0, abs=0.05)
 
 
 def test_pixels_without_flux_or_counts_take_no_part() -> None:

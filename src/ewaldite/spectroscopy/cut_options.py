@@ -31,6 +31,27 @@ class NormaliseOptions(Section):
     )
 
 
+class BackgroundOptions(Section):
+    """A run without the sample: its can, cryostat and air, at one rotation or several."""
+
+    file: Path = Field(description="NeXus file of the run")
+    transmission: float = Field(
+        1.0, gt=0, description="what the sample lets through of it, and of other beam or time"
+    )
+    radius: str | None = Field(
+        None, description="of a cylindrical sample, as '4 mm': its attenuation by angle"
+    )
+    attenuation: str | None = Field(
+        None, description="of the sample at 25.3 meV, as '0.05 /mm', taken to go with 1/v"
+    )
+
+    @model_validator(mode="after")
+    def _both(self) -> BackgroundOptions:
+        if (self.radius is None) != (self.attenuation is None):
+            raise ValueError("[background] radius and attenuation: give both or neither")
+        return self
+
+
 class VanadiumOptions(Section):
     """A run of vanadium; without it N_b is 1."""
 

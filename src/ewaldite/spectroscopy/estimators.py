@@ -16,6 +16,10 @@ where :math:`N \pm \sqrt N` covers it less often, and never if N = 0. Events tha
 symmetry puts into a bin m times have Σ m² + 1. To it are added, with S², the relative variances
 of the monitor and of N_b as propagated by :mod:`.coverage`. The limits ``lower`` and ``upper``
 hold Garwood's central 68.3 % interval of the count in place of :math:`\sqrt{N + 1}`.
+
+**Background.** With an empty run the estimate is :math:`(N - B) / C`; the variance of B is
+added to that of the count, and the limits are those of a difference
+(:func:`.uncertainty.difference`).
 """
 
 from __future__ import annotations
@@ -26,11 +30,13 @@ import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
+from ewaldite.errors import UserError
 from ewaldite.kernels import cut_events as column
 from ewaldite.kernels.coverage import COVERAGE, WIDTH
-from ewaldite.model.uncertainty import weighted_counts
+from ewaldite.model.uncertainty import difference, weighted_counts
 from ewaldite.spectroscopy.coverage import Coverage
 from ewaldite.spectroscopy.cut import unit_of
+from ewaldite.spectroscopy.cut_background import Background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_grid import CutGrid
 
@@ -43,6 +49,7 @@ def estimate(
     covered: Coverage,
     *,
     estimator: Estimator = "coverage",
+    background: Background | None = None,
     unit: str = "dimensionless",
 ) -> sc.DataGroup[Any]:
     """S(Q, ω) of a cut.
@@ -55,17 +62,30 @@ def estimate(
         Its coverage.
     estimator:
         See the top of this module.
+    background:
+        To subtract; with the estimator ``coverage`` only.
     unit:
         Of S: ``"barn/meV/sr"`` with vanadium of known amount.
 
     Returns
     -------
     :
-        ``S`` with variances; ``lower`` and ``upper``; ``events``; ``coverage``
-        (counts/Å · unit of N_b); ``counting_variance`` and ``common_variance``, which add up to
-        that of S; all with the dims of the cut's axes and a mask ``no_coverage``, where S is
-        NaN.
+        ``S`` with variances; ``lower`` and ``upper``; ``events``; ``coverage`` (counts/Å · unit
+        of N_b); ``counting_variance`` and ``common_variance``, which add up to that of S;
+        ``background`` where there is one; all with the dims of the cut's axes and a mask
+        ``no_coverage``, where S is NaN.
+
+    Raises
+    ------
+    UserError
+        If a background is to be subtracted from weighted events.
     """
+    if background is not None and estimator != "coverage":
+        raise UserError(
+            "subtract an empty run",
+            "the estimator is 'event'",
+            "Use [normalise] estimator = 'coverage'.",
+        )
     grid = events.grid
     total, square = _signal(events.sums, estimator)
     amount = COVERAGE if estimator == "coverage" else WIDTH
@@ -74,10 +94,18 @@ def estimate(
     safe = np.where(seen, norm, 1.0)
     # what one more event would add
     one = np.where(seen, safe / np.where(seen, covered.coverage, 1.0), 0.0)
-    value = total / safe
-    counting = (square + one**2) / safe**2
-    common = value**2 * covered.relative_variance(amount)
     below, above = weighted_counts(total, square, one)
+    counts_variance, shared = square + one**2, np.zeros_like(total)
+    if background is not None:
+        total = total - background.total
+        counts_variance = counts_variance + background.counting
+        shared = background.common / safe**2
+        unit_of_one = np.zeros_like(total)
+        empty = weighted_counts(background.total, background.counting, unit_of_one)
+        below, above = difference((below, above), empty)
+    value = total / safe
+    counting = counts_variance / safe**2
+    common = value**2 * covered.relative_variance(amount) + shared
     fields = {
         "S": (value, unit, counting + common),
         "lower": (value - np.hypot(below / safe, np.sqrt(common)), unit, None),
@@ -91,6 +119,8 @@ def estimate(
     }
     out["events"] = _shaped(grid, events.sums[:, column.SIGNAL], "counts", ~seen)
     out["coverage"] = _shaped(grid, covered.coverage, None, ~seen)
+    if background is not None:
+        out["background"] = _shaped(grid, background.total, "counts", ~seen)
     return sc.DataGroup(out)
 
 

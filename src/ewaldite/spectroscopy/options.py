@@ -10,7 +10,11 @@ from pydantic import Field, model_validator
 from ewaldite.run.section import Section
 from ewaldite.spectroscopy.calibration_options import CalibrationOptions
 from ewaldite.spectroscopy.cut import Cut
-from ewaldite.spectroscopy.cut_options import NormaliseOptions, VanadiumOptions
+from ewaldite.spectroscopy.cut_options import (
+    BackgroundOptions,
+    NormaliseOptions,
+    VanadiumOptions,
+)
 from ewaldite.spectroscopy.mask_options import EventMaskOptions
 
 Cell = tuple[float, float, float, float, float, float]
@@ -147,5 +151,6 @@ class SpectroscopyOptions(Section):
     mask: EventMaskOptions = EventMaskOptions()
     calibration: CalibrationOptions = CalibrationOptions()
     vanadium: VanadiumOptions | None = None
+    background: BackgroundOptions | None = None
     normalise: NormaliseOptions = NormaliseOptions()
     cut: list[Cut] = Field(default_factory=list)

@@ -26,6 +26,7 @@ FloatArray = NDArray[np.float64]
 
 _RADII, _TURNS = 24, 48
 _BLOCK = 4096
+_RIM = 360
 
 
 @dataclass(frozen=True)
@@ -170,3 +171,36 @@ def plate_shielding(
     small = np.abs(apart) < 1e-9
     ratio = -np.expm1(-apart) / np.where(small, 1.0, apart)
     return np.asarray(near * np.where(small, 1.0, ratio))
+
+
+def cylinder_transmission(
+    radius: float, scattering_angle: ArrayLike, mu_in: ArrayLike, mu_out: ArrayLike
+) -> FloatArray:
+    """What an upright cylinder lets through of scattering from a thin can around it.
+
+    The mean of ``exp(-μ_i l_i - μ_f l_f)`` over the rim, with the paths *through the sample*
+    before and after a point there: ``2R |cos|`` of the angle between the normal and the beam on
+    the side where the beam goes through, 0 on the other; the factor A_c,sc of Paalman & Pings
+    for a thin can that itself attenuates nothing.
+
+    Parameters
+    ----------
+    radius:
+        R, mm.
+    scattering_angle:
+        dims (pixel), degrees.
+    mu_in, mu_out:
+        dims (pixel) or one number, 1/mm.
+
+    Returns
+    -------
+    :
+        dims (pixel), between 0 and 1, float64.
+    """
+    angle = np.deg2rad(np.asarray(scattering_angle, dtype=np.float64))[..., None]
+    turn = (np.arange(_RIM) + 0.5) * 2 * np.pi / _RIM
+    # normal at (sin, cos) from the beam: what comes in goes through where the normal looks on
+    before = np.maximum(np.cos(turn), 0.0) * 2 * radius
+    after = np.maximum(-np.cos(turn - angle), 0.0) * 2 * radius
+    mu_in, mu_out = (np.asarray(m, dtype=np.float64)[..., None] for m in (mu_in, mu_out))
+    return np.asarray(np.exp(-mu_in * before - mu_out * after).mean(axis=-1))

@@ -24,8 +24,10 @@ from ewaldite.spectroscopy.config import config_text
 from ewaldite.spectroscopy.convert import file_digest
 from ewaldite.spectroscopy.coverage import Coverage, Pixels, coverage, pixels
 from ewaldite.spectroscopy.cut import Cut
+from ewaldite.spectroscopy.cut_background import Background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_grid import cut_grid
+from ewaldite.spectroscopy.empty_run import read_empty
 from ewaldite.spectroscopy.estimators import estimate
 from ewaldite.spectroscopy.exposure import join
 from ewaldite.spectroscopy.options import SpectroscopyOptions
@@ -131,6 +133,9 @@ def reduce_cuts(
         backend, said = vanadium_backend(options, options.vanadium, base)
         notes = list(said)
         log.info("vanadium: %d pixels have an efficiency", np.count_nonzero(backend.value))
+    empty = None
+    if options.background is not None:
+        empty = read_empty(options, options.background, base)
     with ExitStack() as stack:
         runs = [stack.enter_context(open_run(options, r, base)) for r in options.run]
         pixel = _pixels(runs, backend)
@@ -159,7 +164,8 @@ def reduce_cuts(
         covered = coverage(
             job.events.grid, job.events.pixel, job.events.exposed, threads=threads
         )
-        data = _finish(job, covered, options, backend)
+        background = None if empty is None else empty.turned(job.events)
+        data = _finish(job, covered, background, options, backend)
         path = out / "cuts" / f"{job.cut.name}.nxs"
         save(path, data, provenance, sample=Sample(cell=cell))
         made.append(Reduced(job.cut, path, data))
@@ -211,11 +217,21 @@ def _job(
 
 
 def _finish(
-    job: Job, covered: Coverage, options: SpectroscopyOptions, backend: Backend | None
+    job: Job,
+    covered: Coverage,
+    background: Background | None,
+    options: SpectroscopyOptions,
+    backend: Backend | None,
 ) -> sc.DataGroup[Any]:
     absolute = backend is not None and backend.unit != "dimensionless"
     amount, unit = options.normalise.amount, "cm^2/meV/sr" if absolute else "dimensionless"
-    data = estimate(job.events, covered, estimator=options.normalise.estimator, unit=unit)
+    data = estimate(
+        job.events,
+        covered,
+        estimator=options.normalise.estimator,
+        background=background,
+        unit=unit,
+    )
     if absolute and amount is not None:
         mole = parse_quantity(amount, "mol", "[normalise] amount")
         per_unit = sc.scalar(1.0 / (mole * _AVOGADRO), unit="barn/cm^2")
@@ -240,4 +256,6 @@ def _files(options: SpectroscopyOptions) -> list[Path]:
     files = [run.file for run in options.run]
     if options.vanadium is not None:
         files += [f for f in (options.vanadium.file, options.vanadium.empty) if f is not None]
+    if options.background is not None:
+        files.append(options.background.file)
     return files

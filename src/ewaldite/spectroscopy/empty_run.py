@@ -1,0 +1,99 @@
+"""An empty run, read whole, for the background of all cuts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ewaldite.errors import UserError
+from ewaldite.model.quantity import parse_quantity
+from ewaldite.spectroscopy.cut_background import Background, turned_background
+from ewaldite.spectroscopy.cut_events import EventSums
+from ewaldite.spectroscopy.cut_options import BackgroundOptions
+from ewaldite.spectroscopy.flux import Flux
+from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
+from ewaldite.spectroscopy.run_input import open_run
+from ewaldite.spectroscopy.self_shielding import cylinder_transmission
+from ewaldite.tables.vanadium import THERMAL_ENERGY
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EmptyRun:
+    """Events and flux of an empty run.
+
+    Attributes
+    ----------
+    pixel, k_i:
+        dims (event), int32 and 1/Å.
+    flux:
+        Of the whole run.
+    factor:
+        What the sample lets through; dims (pixel).
+    """
+
+    pixel: NDArray[np.int32]
+    k_i: FloatArray
+    flux: Flux
+    factor: FloatArray
+
+    def turned(self, events: EventSums) -> Background:
+        """Background of a cut; see :mod:`.cut_background`."""
+        return turned_background(events, self.pixel, self.k_i, self.flux, self.factor)
+
+
+def read_empty(
+    options: SpectroscopyOptions, background: BackgroundOptions, base: Path
+) -> EmptyRun:
+    """Read an empty run; 12 bytes an event stay in memory.
+
+    Parameters
+    ----------
+    options:
+        The configuration. Masks are those of the cells of the sample's run, so none of hkl and
+        regions is asked for here.
+    background:
+        Its section [background].
+    base:
+        Folder to which paths refer.
+
+    Returns
+    -------
+    :
+        The run.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used, or its tank stood elsewhere at different times.
+    """
+    plain = options.mask.model_copy(
+        update={"bragg": None, "currat_axe": None, "higher_orders": None, "polygon": []}
+    )
+    bare = options.model_copy(update={"mask": plain})
+    rows, k_i = [], []
+    with open_run(bare, RunFileOptions(file=background.file), base) as run:
+        steps = run.steps(360.0)
+        if np.ptp(steps.a4) > 0.01:
+            raise UserError(
+                f"use {background.file} as background",
+                f"its tank stands at {steps.a4.min():g} to {steps.a4.max():g} degrees",
+                "Give a run with the tank at one angle, that of the sample's run.",
+            )
+        for events in run.events():
+            good = (events.flags == 0) & (events.row >= 0) & (steps.at(events.time) >= 0)
+            rows.append(events.row[good])
+            k_i.append(events.k_i[good])
+        flux = run.reading.flux(steps, np.inf)
+        one = run.converter.instrument
+        factor = np.full(len(one), background.transmission)
+        if background.radius is not None:
+            radius = parse_quantity(background.radius, "mm", "[background] radius")
+            mu = parse_quantity(str(background.attenuation), "1/mm", "[background] attenuation")
+            slow = mu * np.sqrt(THERMAL_ENERGY / one.final_energy)
+            factor *= cylinder_transmission(radius, one.A4 + steps.a4[0], slow, slow)
+    return EmptyRun(np.concatenate(rows), np.concatenate(k_i), flux, factor)
