@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ewaldite.diffuse.absolute.inputs import read_contents
 from ewaldite.diffuse.absolute.steps import inputs_of, rescale
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.correction_step import write_corrections
@@ -213,6 +214,9 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     """
     for name in only or ():
         _check_asked(context, name)
+    if context.options.contents.given and (only is None or "rescale" in only):
+        # told now, not after an hour with the images
+        read_contents(context.options.contents, context.base, context.cell)
     context.work.mkdir(parents=True, exist_ok=True)
     return run_steps(workflow(context), context.work / "state.json", context.log, only)
 

@@ -10,7 +10,7 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.io.atomic import PathLike
-from ewaldite.io.nexus.layout import unit_text
+from ewaldite.io.nexus.layout import intensity_unit, unit_text
 from ewaldite.io.nexus.read import FileInfo, iterate, load, read_info
 from ewaldite.io.nexus.sample import Sample
 from ewaldite.model.provenance import Provenance
@@ -92,7 +92,7 @@ class _Survey:
 
     def add(self, block: sc.DataArray) -> None:
         """Take another block into account."""
-        self._head = (block.name or "data", _unit(block.unit))
+        self._head = (block.name or "data", _named_unit(block))
         for name, coord in block.coords.items():
             if coord.ndim and str(coord.dtype) in ("float64", "float32", "int64", "int32"):
                 self._widen(str(name), coord)
@@ -180,6 +180,11 @@ def _hkl_first(item: tuple[str, Any]) -> tuple[bool, str]:
 def _kind(info: FileInfo) -> str:
     size = " × ".join(f"{dim} {length:,}" for dim, length in info.sizes.items())
     return f"{info.kind} ({size})" if size else info.kind
+
+
+def _named_unit(block: sc.DataArray) -> str:
+    """Unit of the data: as text where scipp has none for it."""
+    return intensity_unit(block) if "intensity_unit" in block.coords else _unit(block.unit)
 
 
 def _unit(unit: sc.Unit | None) -> str:

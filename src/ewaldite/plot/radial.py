@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipp as sc
 
+from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.plot.style import COLOURS, new_figure, resolution_axis, tidy, unit_label
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def draw_radial(axes: Axes, curve: sc.DataArray, *, label: str = "", colour: int
         markersize=2.2,
         label=label or None,
     )
-    unit = unit_label(curve.unit)
+    unit = unit_label(intensity_unit(curve))
     name = f"mean {curve.name or 'intensity'}"
     tidy(axes, xlabel="|s| (1/Å)", ylabel=f"{name} ({unit})" if unit else name)
 

@@ -61,7 +61,7 @@ def summary_figure(
         mesh = draw_slice(axes, layer, cell, limits=limits, colours=colours, rings=rings)
         axes.set_title(plane_name(normal, 0.0), fontsize=13, color=INK, style="italic", pad=6)
         drawn.append(axes)
-    colour_bar(figure, mesh, drawn[:2], layers[0])
+    colour_bar(figure, mesh, drawn[:2], array)
     radial = figure.add_subplot(grid[1, 1])
     draw_radial(radial, curve)
     resolution_axis(radial)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import scipp as sc
 
+from ewaldite.diffuse.maps.files import map_name
+from ewaldite.diffuse.maps.parts import Part
 from ewaldite.io.nexus import load, read_info, shell_means
 from ewaldite.plot.detector import detector_figure
 from ewaldite.plot.radial import radial_figure
@@ -43,15 +45,19 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
     UserError
         If a result is missing or the report cannot be written.
     """
-    info = read_info(out / "map.nxs")
+    shown = _map_to_show(out)
+    info = read_info(shown)
     provenance = info.provenance
-    merged, density = load(out / "merged.nxs"), load(out / "map.nxs")
+    absolute = out / "absolute.nxs"
+    merged, density = load(absolute if absolute.is_file() else out / "merged.nxs"), load(shown)
     cell = info.sample.cell
     if cell is None:
         raise ValueError("a map of a run carries its cell")
     curve = shell_means(merged, cell)
     if curve is None:
         raise ValueError("a merged table of a run carries |s|")
+    if "intensity_unit" in merged.coords:
+        curve.coords["intensity_unit"] = merged.coords["intensity_unit"]
     title = "Diffuse scattering"
     picture = summary_figure(
         density, cell, curve, title=title, footnote=f"ewaldite {provenance.version}"
@@ -82,6 +88,12 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
         provenance=provenance,
     )
     return out / "report.html", out / "report.png"
+
+
+def _map_to_show(out: Path) -> Path:
+    """The diffuse map, or the first other part that was made in its place."""
+    made = (out / map_name(part) for part in get_args(Part))
+    return next((path for path in made if path.is_file()), out / map_name("diffuse"))
 
 
 def _crystal(sample: Any, merged: sc.DataArray) -> str:
