@@ -10,9 +10,11 @@ from diffuse.scaling.joint_test import dense, fixed_weights, perturbed, problem,
 from diffuse.scaling.oracle import start_model
 from diffuse.scaling.simulated import simulate, spread
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.scaling import coupling
-from ewaldite.diffuse.scaling.coupling import TERMS, Coupling
+from ewaldite.diffuse.scaling import problem as problem_module
+from ewaldite.diffuse.scaling.basis import ControlPoints
+from ewaldite.diffuse.scaling.coupling import Coupling
 from ewaldite.diffuse.scaling.joint import Fit, refine
+from ewaldite.diffuse.scaling.model import NEUTRAL, ScalingModel
 from ewaldite.diffuse.scaling.options import ScaleOptions, Smoothness
 from ewaldite.diffuse.scaling.penalty import penalty_of
 from ewaldite.diffuse.scaling.prescale import prescale
@@ -20,53 +22,78 @@ from ewaldite.diffuse.scaling.problem import Joint
 from ewaldite.diffuse.scaling.scaler import Scaler
 from ewaldite.diffuse.scaling.table import ScalingTable
 from ewaldite.diffuse.scaling.weights import Weights
+from kernels.band_test import whole
 
 
-def whole(made: Coupling) -> np.ndarray:
-    """The symmetric matrix of a band."""
-    n, width = made.band.shape
-    out = np.zeros((n, n))
-    for distance in range(width):
-        i = np.arange(n - distance)
-        out[i, i + distance] = out[i + distance, i] = made.band[: n - distance, distance]
-    return out
+def coarse(joint: Joint, table: ScalingTable) -> tuple[Coupling, np.ndarray]:
+    squares = joint.squares()
+    made = Coupling.of(joint.layout, joint.places, joint.derivatives, table, squares)
+    assert made is not None
+    return made, squares
 
 
-@pytest.mark.parametrize("kind", ["plain", "dose"])
-def test_the_band_is_the_normal_matrix(kind: str) -> None:
-    """That of derivatives by differences, but for the means of a, all of it within the band."""
-    model = start_model() if kind == "plain" else with_dose(start_model(), False)
+def on_common_levels(model: ScalingModel, number: int) -> ScalingModel:
+    """The same terms with so many control points along the rotation each."""
+
+    def again(points: ControlPoints, value: float) -> ControlPoints:
+        axes = [replace(x, size=number) if x.name == "iz" else x for x in points.axes]
+        return ControlPoints.constant(axes, value)
+
+    changed = {
+        term: tuple(again(points, NEUTRAL[term]) for points in found)
+        for term, found in model.terms.items()
+    }
+    return model.with_terms(**changed)
+
+
+def linearised(model: ScalingModel) -> tuple[ScalingTable, Joint, np.ndarray]:
     table, joint = problem(model)
     p = perturbed(joint.layout)
     assert table.sigma is not None
     weights = fixed_weights(table, joint, 1 / table.sigma)
     joint.linearise(p, weights.weight)
-    squares = joint.squares()
-    made = Coupling.of(joint.layout, joint.places, joint.derivatives, squares)
-    assert made is not None
+    return table, joint, p
+
+
+@pytest.mark.parametrize("kind", ["plain", "dose", "no a"])
+def test_the_band_is_the_normal_matrix_of_the_functions(kind: str) -> None:
+    """That of derivatives by differences, but for the means of a."""
+    model = with_dose(start_model(), False) if kind == "dose" else start_model()
+    if kind == "no a":
+        model = replace(model, terms={x: v for x, v in model.terms.items() if x != "a"})
+    table, joint, p = linearised(on_common_levels(model, 4))
+    made, squares = coarse(joint, table)
     jacobian, _, _ = dense(table, joint, p)
-    columns = jacobian[:, made.where]
+    columns = jacobian @ made.spread.toarray()
     expected = columns.T @ columns
     for _, points, where in joint.layout.of("a"):
         for plane in np.arange(where.start, where.stop).reshape(points.values.shape[0], -1):
-            at = np.flatnonzero(np.isin(made.where, plane))
-            expected[np.ix_(at, at)] += squares[plane].mean() / len(plane)
-    found = whole(made)
-    assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
-    assert made.band.shape[1] < len(made.where)
+            mean = np.asarray(made.spread[plane].mean(axis=0)).ravel()
+            expected += squares[plane].sum() * np.outer(mean, mean)
+    assert_allclose(whole(made.band), expected, rtol=1e-3, atol=2e-5 * expected.max())
+    assert made.band.shape[1] < len(expected)
+
+
+def test_the_functions_hold_every_level_of_c_and_the_rings_add_up_to_a() -> None:
+    table, joint, _ = linearised(with_dose(start_model(), False))
+    made, _ = coarse(joint, table)
+    total = np.asarray(made.spread.sum(axis=1)).ravel()
+    for _, _, where in joint.layout.of("a", "b", "c", "B"):
+        assert_allclose(total[where], 1.0)
+    for _, _, where in joint.layout.of("d"):
+        assert_allclose(total[where], 0.0)
+
+
+def test_the_inverse_is_that_of_the_matrix_with_the_penalty() -> None:
+    table, joint, _ = linearised(start_model())
+    made, squares = coarse(joint, table)
     penalty = penalty_of(joint.layout, Smoothness(), squares)
-    with_penalty = found + penalty.matrix[made.where][:, made.where].toarray()
-    v = np.random.default_rng(1).normal(size=len(made.where))
-    assert_allclose(made.inverse(penalty)(with_penalty @ v), v, rtol=1e-6, atol=1e-6)
-
-
-def test_it_holds_every_term_along_the_rotation_once() -> None:
-    _, joint = problem(with_dose(start_model(), False))
-    squares = np.ones(joint.layout.size)
-    made = Coupling.of(joint.layout, joint.places, joint.derivatives, squares)
-    assert made is not None
-    numbers = [np.arange(where.start, where.stop) for _, _, where in joint.layout.of(*TERMS)]
-    assert np.array_equal(np.sort(made.where), np.sort(np.concatenate(numbers)))
+    spread = made.spread.toarray()
+    matrix = whole(made.band) + spread.T @ penalty.matrix @ spread
+    v = np.random.default_rng(1).normal(size=joint.layout.size)
+    expected = spread @ np.linalg.solve(matrix, spread.T @ v)
+    found = made.inverse(penalty)(v)
+    assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
 def test_scales_that_only_the_anisotropic_part_tells_are_found_in_few_steps(
@@ -93,7 +120,7 @@ def test_scales_that_only_the_anisotropic_part_tells_are_found_in_few_steps(
         )
 
     _, together = refined()
-    monkeypatch.setattr(coupling, "_BYTES", 0.0)
+    monkeypatch.setattr(problem_module, "_RELIEF", -1.0)
     joint, apart = refined()
     assert joint.coupling[1] is None
     assert together.converged
@@ -105,15 +132,16 @@ def test_scales_that_only_the_anisotropic_part_tells_are_found_in_few_steps(
     assert spread(found, s.scale) < 0.03
 
 
-def test_one_term_has_nothing_to_be_coupled_with() -> None:
+@pytest.mark.parametrize("terms", ["b", "c", "ab"])
+def test_without_c_and_another_there_is_nothing_to_be_coupled(terms: str) -> None:
     model = start_model()
-    alone = replace(model, terms={"b": model.terms["b"]})
+    alone = replace(model, terms={term: model.terms[term] for term in terms})
     table, joint = problem(alone)
-    squares = np.ones(joint.layout.size)
-    assert Coupling.of(joint.layout, joint.places, joint.derivatives, squares) is None
-    joint.linearise(joint.layout.vector(), np.ones(len(table), np.float32))
-    penalty = penalty_of(joint.layout, Smoothness(), squares)
-    invert = joint.preconditioner(joint.squares(), penalty)
+    joint.linearise(perturbed(joint.layout), np.ones(len(table), np.float32))
+    squares = joint.squares()
+    made = Coupling.of(joint.layout, joint.places, joint.derivatives, table, squares)
+    assert made is None
+    invert = joint.preconditioner(squares, penalty_of(joint.layout, Smoothness(), squares))
     assert np.all(np.isfinite(invert(squares)))
 
 

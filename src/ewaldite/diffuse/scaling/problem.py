@@ -7,23 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix, diags_array
-from scipy.sparse.linalg import SuperLU, splu
 
 from ewaldite.diffuse.scaling.cells import SHELL_WIDTH
-from ewaldite.diffuse.scaling.coupling import TERMS, Coupling
+from ewaldite.diffuse.scaling.coupling import Coupling
 from ewaldite.diffuse.scaling.layout import Layout
 from ewaldite.diffuse.scaling.options import Smoothness
 from ewaldite.diffuse.scaling.penalty import Penalty
 from ewaldite.diffuse.scaling.table import ScalingTable
+from ewaldite.kernels import band
 from ewaldite.kernels import scaling as kernel
 from ewaldite.kernels.scaling_terms import Places
 
 FloatArray = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
 
-# Most control points of a term and batch whose penalty is factored
-_FACTORED = 3000
 # Relief from which on terms are told apart well enough one by one
 _RELIEF = 0.1
 _COLUMNS = {"b": kernel.B, "c": kernel.C, "a": kernel.A, "d": kernel.D, "B": kernel.DOSE}
@@ -108,11 +105,10 @@ class Joint:
     ) -> Callable[[FloatArray], FloatArray]:
         """Inverse of an approximation of the normal matrix with the penalty.
 
-        Where the relief is weak, terms along the rotation are taken together, see
-        :class:`~ewaldite.diffuse.scaling.coupling.Coupling`; of others, and of all where
-        the relief is strong or they are too many, the diagonal of the normal matrix with the
-        penalty of each. Where a term has very many control points in one batch, only the
-        diagonal of the penalty is taken.
+        It is the inverse of the diagonal of the normal matrix with the penalty of each term,
+        which is a narrow band. Where the relief is weak, the inverse for coarse functions of
+        all terms together is added (additive Schwarz), see
+        :class:`~ewaldite.diffuse.scaling.coupling.Coupling`.
 
         Parameters
         ----------
@@ -127,30 +123,33 @@ class Joint:
         if squares is not self.coupling[0]:
             made = None
             if self.relief() < _RELIEF:
-                made = Coupling.of(self.layout, self.places, self.derivatives, squares)
+                made = Coupling.of(
+                    self.layout, self.places, self.derivatives, self.table, squares
+                )
             self.coupling = squares, made
         together = self.coupling[1]
-        diagonal = squares + penalty.matrix.diagonal()
         # a control point that neither data nor smoothness reach does not move
-        floor = 1e-12 * diagonal.max(initial=1e-300)
-        diagonal = np.maximum(diagonal, floor)
+        floor = 1e-12 * float((squares + penalty.matrix.diagonal()).max(initial=1e-300))
+        data = np.maximum(squares, floor)
         blocks = []
-        for term, _, where in self.layout.segments:
-            if together is not None and term in TERMS:
-                continue
-            block = penalty.matrix[where, where]
-            if where.stop - where.start <= _FACTORED and block.nnz > block.shape[0]:
-                data = np.maximum(squares[where], floor)
-                whole = csc_matrix(block + diags_array(data))
-                blocks.append((where, _factored(whole)))
+        for _, _, where in self.layout.segments:
+            rough = penalty.matrix[where, where].tocoo()
+            distance = rough.row - rough.col
+            width = int(distance.max(initial=0)) + 1
+            whole = np.zeros((where.stop - where.start, width))
+            lower = distance >= 0
+            whole[rough.col[lower], distance[lower]] = rough.data[lower]
+            whole[:, 0] += data[where]
+            band.factor(whole)
+            blocks.append((where, whole))
         inverse = None if together is None else together.inverse(penalty)
 
         def invert(v: FloatArray) -> FloatArray:
-            out: FloatArray = np.asarray(v / diagonal)
+            out = v.copy()
             for where, factor in blocks:
-                out[where] = factor.solve(v[where])
-            if together is not None and inverse is not None:
-                out[together.where] = inverse(v[together.where])
+                band.solve(factor, out[where])
+            if inverse is not None:
+                out += inverse(v)
             return out
 
         return invert
@@ -168,13 +167,3 @@ class Joint:
         for _, _, where in self.layout.of("d"):
             out[where] -= out[where].mean()
         return out
-
-
-def _factored(matrix: csc_matrix) -> SuperLU:
-    """Factors of a symmetric positive definite matrix."""
-    return splu(
-        matrix,
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=0.0,
-        options={"SymmetricMode": True},
-    )
