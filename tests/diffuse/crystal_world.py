@@ -10,11 +10,12 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.crystal.symmetry import SpaceGroup, space_group
+from ewaldite.diffuse.bragg import COMPLETE
 from ewaldite.diffuse.merging.correlation import cc_star
 from ewaldite.diffuse.merging.prepared import asu_keys
 from ewaldite.diffuse.merging.shells import isotropic_part
 from ewaldite.diffuse.merging.statistics import HalfSets, cc_half
-from ewaldite.diffuse.observations import Observations
+from ewaldite.diffuse.observations import INTENSITY_UNIT, Observations
 from ewaldite.model.grid import Grid
 from ewaldite.simulate.crystals import Crystals
 from ewaldite.simulate.tables import BraggTable, ObservationTruth
@@ -39,6 +40,32 @@ class World:
         """Isotropic and anisotropic part in the voxels of a merged table."""
         hkl = np.stack([merged.coords[x].values for x in "hkl"], axis=1)
         return self.crystals.intensity(np.rint(hkl).astype(np.int64))
+
+    def bragg_table(self) -> sc.DataArray:
+        """The Bragg rows as the reduction writes them, those that are not whole masked."""
+        b = self.bragg
+        plain = ("fraction", "pixels", "ix", "iy", "iz")
+        units = dict.fromkeys(plain, "one") | {"wedge": None, "sweep": None}
+        units |= {"counts": "counts", "exposure": "mrad**2*s", "diffuse": INTENSITY_UNIT}
+        coords = {
+            name: sc.array(dims=["voxel"], values=getattr(b, name), unit=unit)
+            for name, unit in units.items()
+        }
+        for i, name in enumerate("hkl"):
+            column = b.index[:, i].astype(np.float64)
+            coords[name] = sc.array(dims=["voxel"], values=column, unit="one")
+        low, high = COMPLETE
+        whole = (b.fraction >= low) & (b.fraction <= high)
+        return sc.DataArray(
+            sc.array(
+                dims=["voxel"], values=b.intensity, variances=b.variance, unit=INTENSITY_UNIT
+            ),
+            coords=coords,
+            masks={
+                "partial": sc.array(dims=["voxel"], values=~whole),
+                "no count": sc.array(dims=["voxel"], values=b.counts < 0),
+            },
+        )
 
 
 def world(*, seed: int = 1, outliers: float = 0.05, **given: Any) -> World:

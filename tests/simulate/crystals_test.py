@@ -87,12 +87,12 @@ def test_intensity_has_the_laue_group_and_no_more(crystals: Crystals) -> None:
 def test_third_crystal_is_indexed_the_other_way(drawn: Drawn, crystals: Crystals) -> None:
     table, truth, bragg = drawn
     astray = table.sweep == 2
+    assert np.isin(bragg.index[bragg.sweep == 2], table.index[astray]).all()
     np.testing.assert_array_equal(table.index[~astray], truth.hkl[~astray])
     np.testing.assert_array_equal(
         table.index[astray],
         truth.hkl[astray] * [1, 1, -1] @ np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]]),
     )
-    np.testing.assert_array_equal(bragg.index, table.index)
     straight, known, _ = replace(
         crystals, sweeps=three_crystals(axes=(24.0, 28.0), astray=False).sweeps
     ).observe(seed=4)
@@ -120,17 +120,25 @@ def test_draws_depend_on_the_seed_alone(crystals: Crystals, drawn: Drawn) -> Non
 
 
 def test_spots_hold_their_peaks(drawn: Drawn, crystals: Crystals) -> None:
-    table, truth, bragg = drawn
+    table, _, bragg = drawn
     full = bragg.fraction > 0.999
+    # a spot is smaller than a voxel, and more often seen as a whole
+    assert full.mean() > 2 * np.mean(table.fraction > 0.999)
     excess = (bragg.intensity - bragg.diffuse - bragg.expected)[full]
     z = excess / np.sqrt(np.maximum(bragg.variance[full], 1e-30))
     counted = bragg.counts[full] > 30
     assert np.mean(z[counted] ** 2) == pytest.approx(1.0, abs=0.1)
-    np.testing.assert_allclose(bragg.expected, truth.scale * crystals.bragg(truth.hkl))
-    np.testing.assert_allclose(bragg.exposure, SPOT * table.exposure)
+    assert excess.sum() / bragg.expected[full].sum() == pytest.approx(0.0, abs=0.002)
+    hkl = bragg.index.copy()
+    astray = bragg.sweep == 2
+    hkl[astray] = hkl[astray] @ np.array(TWO_DIAGONAL)
+    scale = bragg.expected / crystals.bragg(hkl)
+    assert 0.3 < scale.min() < scale.max() < 2.0
+    # as many whole spots as crossings of nodes, each in the pixels of its part of a voxel
+    assert bragg.pixels[full].mean() / table.pixels[table.fraction > 0.999].mean() < 3 * SPOT
     # Wilson's statistics of acentric intensities
-    hkl = lattice_points(crystals.sweeps[0].experiment, 0.3, 0.32)
-    strength = crystals.bragg(hkl)
+    shell = lattice_points(crystals.sweeps[0].experiment, 0.3, 0.32)
+    strength = crystals.bragg(shell)
     assert np.mean(strength**2) / np.mean(strength) ** 2 == pytest.approx(2.0, abs=0.4)
 
 

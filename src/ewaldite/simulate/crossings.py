@@ -92,6 +92,7 @@ def crossings(
     *,
     wedge_degrees: float,
     widest: float = 30.0,
+    size: float = 1.0,
 ) -> Crossings:
     r"""Follow voxels of one reciprocal cell through a sweep.
 
@@ -119,6 +120,8 @@ def crossings(
         Rotation of a wedge.
     widest:
         Voxels that need more than this to pass, those near the spindle, are left out; degrees.
+    size:
+        Edge of the cube that is followed, in units of that of a voxel.
 
     Returns
     -------
@@ -131,19 +134,20 @@ def crossings(
     across, turned = at_zero - along, np.cross(u, at_zero)
     cosine, sine = across @ s0, turned @ s0
     wanted = -0.5 * np.einsum("ij,ij->i", at_zero, at_zero) - along @ s0
-    size = np.hypot(cosine, sine)
-    meets = np.flatnonzero(np.abs(wanted) < size)
-    half = np.arccos(wanted[meets] / size[meets])
+    reach = np.hypot(cosine, sine)
+    meets = np.flatnonzero(np.abs(wanted) < reach)
+    half = np.arccos(wanted[meets] / reach[meets])
     middle = np.arctan2(sine[meets], cosine[meets])
     row, phi = np.tile(meets, 2), np.concatenate([middle - half, middle + half])
     s = along[row] + np.cos(phi)[:, None] * across[row] + np.sin(phi)[:, None] * turned[row]
     speed = np.abs(np.cross(u, s) @ s0) * experiment.wavelength
-    width = np.rad2deg(_volume(experiment) ** (1.0 / 3.0) / np.maximum(speed, 1e-12))
+    edge = size * _volume(experiment) ** (1.0 / 3.0)
+    width = np.rad2deg(edge / np.maximum(speed, 1e-12))
     passes = width <= widest
     hkl, s, width, phi = hkl[row[passes]], s[passes], width[passes], phi[passes]
     # A ray that leaves the detector's plane behind it meets it nowhere
     ahead = (s + experiment.s0) @ experiment.detector.frame[:, 2] > 0.05 / experiment.wavelength
-    once = _on_detector(experiment, hkl[ahead], s[ahead], width[ahead])
+    once = _on_detector(experiment, hkl[ahead], s[ahead], width[ahead], edge)
     return _in_wedges(experiment, once, np.rad2deg(phi[ahead]), wedge_degrees)
 
 
@@ -153,20 +157,23 @@ def _volume(experiment: RotationExperiment) -> float:
 
 
 def _on_detector(
-    experiment: RotationExperiment, hkl: IntArray, s: FloatArray, width: FloatArray
+    experiment: RotationExperiment,
+    hkl: IntArray,
+    s: FloatArray,
+    width: FloatArray,
+    edge: float,
 ) -> Crossings:
     """Crossings with what is live of their pixels; when they happen is yet to come."""
     detector = experiment.detector
     s1 = (s + experiment.s0) * experiment.wavelength
     ray = s1 @ detector.frame
     way = detector.distance / ray[:, 2] / detector.pixel
-    edge = _volume(experiment) ** (1.0 / 3.0)
     side = edge * experiment.wavelength * way
     columns, rows = detector.gaps()
     foot_x, foot_y = (ray[:, i] * way + detector.origin[i] - 1.0 for i in range(2))
     ix, part_x = live_part(foot_x, side, detector.shape[0], columns)
     iy, part_y = live_part(foot_y, side, detector.shape[1], rows)
-    # Ω v Δφ / λ², with v Δφ = V*^(1/3) Δφ / width
+    # Ω v Δφ / λ², with v Δφ = edge Δφ / width
     swept = solid_angle(detector, s1) * edge * experiment.width
     swept /= width * experiment.wavelength**2
     fraction = part_x * part_y
@@ -181,7 +188,7 @@ def _on_detector(
         share=pixel_share(experiment, s1),
         frames=width / experiment.width,
         fraction=fraction,
-        pixels=fraction * _volume(experiment) / swept,
+        pixels=fraction * edge**3 / swept,
     )
 
 

@@ -159,8 +159,8 @@ class Crystals:
             wedge=seen.wedge,
             sweep=np.full(len(seen), number, dtype=np.int32),
         )
-        bragg = self._spots(table, truth, dark, rng)
-        return table, replace(truth, sign=sign), bragg
+        spots = self._spots(number, nodes, rng)
+        return table, replace(truth, sign=sign), spots
 
     def _truth(
         self, sweep: CrystalSweep, seen: Crossings, exposure: FloatArray, dark: FloatArray
@@ -187,32 +187,37 @@ class Crystals:
         return replace(truth, expected=signal + dark)
 
     def _spots(
-        self,
-        table: ObservationTable,
-        truth: ObservationTruth,
-        dark: FloatArray,
-        rng: np.random.Generator,
+        self, number: int, nodes: NDArray[np.int64], rng: np.random.Generator
     ) -> BraggTable:
         """The middle of every crossing, with its peak; the background is known exactly."""
-        pixels, exposure = SPOT * table.pixels, SPOT * table.exposure
-        swept = SPOT * table.fraction
+        sweep = self.sweeps[number]
+        seen = crossings(
+            sweep.experiment,
+            nodes,
+            wedge_degrees=self.wedge_degrees,
+            size=SPOT ** (1.0 / 3.0),
+        )
+        exposure = seen.share * seen.pixels * sweep.experiment.exposure
+        dark, _, _ = _background(sweep, seen, rng)
+        truth = self._truth(sweep, seen, exposure, dark)
+        swept = SPOT * seen.fraction
         peak = truth.scale * self.bragg(truth.hkl)
-        under = truth.scale * (truth.intensity + truth.offset)
-        counts = rng.poisson(exposure * (peak / SPOT + under) + SPOT * dark).astype(np.float64)
+        counts = rng.poisson(truth.expected + exposure * peak / SPOT).astype(np.float64)
         return BraggTable(
-            index=table.index,
-            intensity=(counts - SPOT * dark) / exposure * swept,
+            index=seen.hkl @ np.array(sweep.indexed, dtype=np.int64).T,
+            intensity=(counts - dark) / exposure * swept,
             variance=counts * (swept / exposure) ** 2,
-            diffuse=under * swept,
+            diffuse=truth.scale * (truth.intensity + truth.offset) * swept,
             counts=counts,
-            pixels=pixels,
+            pixels=seen.pixels,
             exposure=exposure,
-            fraction=table.fraction,
-            ix=table.ix,
-            iy=table.iy,
-            iz=table.iz,
-            wedge=table.wedge,
-            sweep=table.sweep,
+            fraction=seen.fraction,
+            ix=seen.ix,
+            iy=seen.iy,
+            iz=seen.iz,
+            panel=module_of(sweep.experiment.detector, seen.ix, seen.iy),
+            wedge=seen.wedge,
+            sweep=np.full(len(seen), number, dtype=np.int32),
             expected=peak,
         )
 

@@ -125,8 +125,8 @@ class BraggTable:
         That diffuse scattering.
     counts, pixels, exposure, fraction:
         As in :class:`ObservationTable`, of the spot.
-    ix, iy, iz, wedge, sweep:
-        As there; the last two int32.
+    ix, iy, iz, panel, wedge, sweep:
+        As there; the last three int32.
     expected:
         Expected intensity of the Bragg peak alone, ``a b d damping I``, counts/mrad²/s.
     """
@@ -142,6 +142,7 @@ class BraggTable:
     ix: FloatArray
     iy: FloatArray
     iz: FloatArray
+    panel: LabelArray
     wedge: LabelArray
     sweep: LabelArray
     expected: FloatArray
