@@ -21,6 +21,7 @@ PYTHON = [
     ROOT / "README.md",
     DOCS / "tutorials" / "five-minutes.md",
     DOCS / "how-to" / "python.md",
+    DOCS / "how-to" / "three-crystals.md",
     DOCS / "how-to" / "maps.md",
 ]
 PYTHON += [DOCS / "reference" / "files.md", DOCS / "theory" / "normalisation.md"]
