@@ -193,15 +193,16 @@ def _report(context: Context) -> None:
     images = {entry.options.name: entry.sample(0) for entry in context.entries}
     page, picture = report_diffuse(context.out, images)
     drawn = draw_pictures(context.out, context.options.map)
+    absolute = context.options.contents.given
     console = Console()
     for what, path in (
         ("Observations", context.path("observations.nxs")),
         ("Scaling model", context.path("scales.nxs")),
         ("Merged table", context.path("merged.nxs")),
-        ("Absolute table", context.path("absolute.nxs")),
+        *([("Absolute table", context.path("absolute.nxs"))] if absolute else []),
         ("Map", context.path("map.nxs")),
         ("Bragg table", context.path("bragg_merged.nxs")),
-        ("3D-ΔPDF", context.path("pdf.nxs")),
+        *([("3D-ΔPDF", context.path("pdf.nxs"))] if context.options.pdf.enabled else []),
         ("Report", page),
         ("Picture", picture),
         *(("Picture", path) for path in drawn),

@@ -48,15 +48,17 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
     shown = _map_to_show(out)
     info = read_info(shown)
     provenance = info.provenance
-    absolute = out / "absolute.nxs"
-    merged, density = load(absolute if absolute.is_file() else out / "merged.nxs"), load(shown)
+    density = load(shown)
+    # a file of an earlier run with [contents] may lie there still
+    is_absolute = "intensity_unit" in density.coords
+    merged = load(out / ("absolute.nxs" if is_absolute else "merged.nxs"))
     cell = info.sample.cell
     if cell is None:
         raise ValueError("a map of a run carries its cell")
     curve = shell_means(merged, cell)
     if curve is None:
         raise ValueError("a merged table of a run carries |s|")
-    if "intensity_unit" in merged.coords:
+    if is_absolute:
         curve.coords["intensity_unit"] = merged.coords["intensity_unit"]
     title = "Diffuse scattering"
     picture = summary_figure(
@@ -70,7 +72,7 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
         Section("Map", text=_crystal(info.sample, merged), figures=(summary,)),
         *statistics_sections(out),
         scaling_section(out, tuple(load(out / "masks.nxs"))),
-        *([absolute_section(out)] if (out / "absolute_scale.nxs").is_file() else []),
+        *([absolute_section(out)] if is_absolute else []),
         _filter(out),
         *_masks(out, images or {}),
         Section(
