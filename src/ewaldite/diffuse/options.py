@@ -14,6 +14,7 @@ from ewaldite.diffuse.maps.pdf_options import PdfOptions
 from ewaldite.diffuse.merging.options import MergeOptions
 from ewaldite.diffuse.scaling.options import ScaleOptions
 from ewaldite.diffuse.section import Section
+from ewaldite.run.options import RunOptions
 
 Switch = bool
 
@@ -157,13 +158,6 @@ class CorrectionOptions(Section):
     path_attenuation: str | None = Field(None, description="of the path, as '2.8e-4 /mm'")
     path_temperature: str = Field("293.15 K", description="of that gas")
     path_pressure: str = Field("101325 Pa", description="of that gas")
-
-
-class RunOptions(Section):
-    """How the work is done; does not change results."""
-
-    workers: int | None = Field(None, ge=1, description="threads; default: the processors")
-    memory: str | None = Field(None, description="budget, as '1.5 GB'; default: what is free")
 
 
 class DiffuseOptions(Section):
