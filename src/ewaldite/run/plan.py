@@ -71,14 +71,24 @@ class Plan:
     budget: Budget
     asked: int
 
+    @property
+    def fits(self) -> bool:
+        """Whether the predicted peak is within the budget."""
+        return self.predicted_peak <= self.budget.bytes
+
     def __str__(self) -> str:
         """One sentence for the log."""
+        peak = format_bytes(self.predicted_peak)
+        return f"{self.layout}, predicted peak {peak} of a budget of {self.budget}"
+
+    @property
+    def layout(self) -> str:
+        """Workers and bands in words."""
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         if self.workers < self.asked:
             workers += f" (memory allows no more of {self.asked})"
         cut = f", shards cut into {self.bands} bands" if self.bands > 1 else ""
-        peak = format_bytes(self.predicted_peak)
-        return f"{workers}{cut}, predicted peak {peak} of a budget of {self.budget}"
+        return f"{workers}{cut}"
 
 
 def plan_workers(
@@ -116,6 +126,41 @@ def plan_workers(
     UserError
         If the smallest piece does not fit; it names the memory that would be enough.
     """
+    found = find_plan(
+        need,
+        budget,
+        processors=processors,
+        shards=shards,
+        max_bands=max_bands,
+        band_cost=band_cost,
+    )
+    if not found.fits:
+        enough = format_bytes(found.predicted_peak)
+        piece = "one shard" if max_bands == 1 else f"one of {max_bands} bands of a shard"
+        raise UserError(
+            f"work within {budget}",
+            f"one worker on {piece} needs {enough}",
+            f"Set [run] memory to '{enough}' or more, or use a machine with more memory.",
+        )
+    return found
+
+
+def find_plan(
+    need: Need,
+    budget: Budget,
+    *,
+    processors: int,
+    shards: int,
+    max_bands: int = 1,
+    band_cost: float = 0.1,
+) -> Plan:
+    """Like :func:`plan_workers`, but where nothing fits the plan of the smallest piece.
+
+    Returns
+    -------
+    :
+        The plan; its ``fits`` says whether it is within the budget.
+    """
     if min(processors, shards, max_bands) < 1:
         raise ValueError(f"{processors=}, {shards=}, {max_bands=} must all be at least 1")
     asked = min(processors, shards)
@@ -127,15 +172,7 @@ def plan_workers(
         pace = workers / (1.0 + band_cost * (bands - 1))
         if best is None or pace > best[0]:
             best = (pace, workers, bands)
-    if best is None:
-        enough = format_bytes(need.peak(1, max_bands))
-        piece = "one shard" if max_bands == 1 else f"one of {max_bands} bands of a shard"
-        raise UserError(
-            f"work within {budget}",
-            f"one worker on {piece} needs {enough}",
-            f"Set [run] memory to '{enough}' or more, or use a machine with more memory.",
-        )
-    _, workers, bands = best
+    _, workers, bands = best or (0.0, 1, max_bands)
     return Plan(workers, bands, need.peak(workers, bands), budget, asked)
 
 
