@@ -19,6 +19,7 @@ from ewaldite.spectroscopy.converted import Converted
 from ewaldite.spectroscopy.converter import Converter
 from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.event_input import converted
+from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.exposure import Exposure, exposure
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
 from ewaldite.spectroscopy.plain_table import is_plain
@@ -88,12 +89,17 @@ class RunInput:
         exposed = exposure(flux, steps.a3 + offset, steps.a4)
         return mask_cells(exposed, self.converter, flux.intervals, steps), steps
 
-    def events(self) -> Iterator[Converted]:
-        """Events slab by slab, with the flags that are not those of cells."""
+    def events(self, tally: EventTally | None = None) -> Iterator[Converted]:
+        """Events slab by slab, with the flags that are not those of cells.
+
+        A tally counts them with all their flags.
+        """
         hidden = ~cell_bits(self.converter)
         for slab in converted(
             self.converter, self.raw, BLOCK, full=False, mask_unknown=self.unknown
         ):
+            if tally is not None:
+                tally.add(slab.row, slab.flags)
             yield replace(slab, flags=slab.flags & hidden)
 
 
