@@ -172,7 +172,7 @@ def monitor_weight(
         raise UserError(
             f"weight the events of {raw.path} with its monitor",
             f"{options.name} has counted nothing",
-            f"Give another one as [monitor] name: {', '.join(names)}.",
+            f"Give another one as [monitor] name, of {', '.join(names)}.",
         )
     offset = parse_quantity(options.offset, "s", "[monitor] offset")
     return MonitorWeight(

@@ -85,9 +85,12 @@ def resolve_primary(options: PrimaryOptions, raw: Discs, length: float, base: Pa
             time += _seconds(options.chopper_offset, "chopper_offset")
             distance = parse_quantity(str(options.psc_distance), "m", "[primary] psc_distance")
         else:
-            distance, time = common_opening(
-                pulse, choppers_of(raw, options, "spinning"), options.wavelengths
-            )
+            choppers = choppers_of(raw, options, "spinning")
+            try:
+                distance, time = common_opening(pulse, choppers, options.wavelengths)
+            except UserError as error:
+                asked = f"{error.asked} in {raw.path}"
+                raise UserError(asked, error.found, error.remedy) from error
         return spinning(length, distance, time, frames)
     if options.table is not None:
         return _loaded(options, raw, length, pulse, base)

@@ -114,7 +114,9 @@ class MonitorReading:
     def _events(self) -> EventSource | None:
         group = monitor_groups(self.raw.instrument).get(self.name)
         events = None if group is None else event_group(group)
-        return None if events is None else EventSource.of(events, self.raw.reference)
+        if events is None:
+            return None
+        return EventSource.of(events, self.raw.reference).until(self.raw.until)
 
     def flux(self, steps: Steps, energy_step: float) -> Flux:
         """Flux of the run.
@@ -133,6 +135,15 @@ class MonitorReading:
             must be.
         """
         monitor = self.raw.monitor(self.name)
+        if not monitor.counts.any():
+            others = [n for n in self.raw.monitor_names() if n != self.name]
+            raise UserError(
+                f"normalise {self.raw.path} to its monitor",
+                f"{self.name} has counted nothing",
+                f"Give another one as [monitor] name: {', '.join(others)}."
+                if others
+                else "Give a run whose monitor counted; the file has no other.",
+            )
         where = intervals(
             monitor.edges - self.offset,
             monitor.distance,

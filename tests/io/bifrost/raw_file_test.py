@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import h5py
@@ -251,17 +250,6 @@ def test_says_what_file_it_cannot_open(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=words), open_bifrost(path):
             pass
-
-
-def test_a_file_that_is_written_is_told_from_a_broken_one(tmp_path: Path) -> None:
-    path, seen = tmp_path / "raw.nxs", tmp_path / "seen.nxs"
-    with h5py.File(path, "w", libver="latest") as file:
-        file["x"] = 1
-        file.swmr_mode = True
-        file.flush()
-        shutil.copy(path, seen)  # as another process sees it
-    with pytest.raises(UserError, match="still being written"):
-        read_all(seen)
 
 
 def test_what_a_growing_file_has_is_taken(tmp_path: Path) -> None:

@@ -25,7 +25,10 @@ _OPEN_ELSEWHERE = ("unable to lock", "already open for write", "consistency flag
 
 @contextmanager
 def open_raw(path: PathLike) -> Iterator[h5py.File]:
-    """Open a raw file.
+    """Open a raw file; one that is still being written as far as its writer allows.
+
+    A writer in the mode SWMR (single writer, multiple readers) of HDF5 lets others read what
+    it has flushed. A file that another program has open in another way is refused.
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ def open_raw(path: PathLike) -> Iterator[h5py.File]:
     Yields
     ------
     :
-        The open file; HDF5's complaints while it is read become a clear word too.
+        The open file, in ``swmr_mode`` if it is still being written; HDF5's complaints while it
+        is read become a clear word too.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def open_raw(path: PathLike) -> Iterator[h5py.File]:
         found = "it is a folder" if Path(path).is_dir() else "there is no such file"
         raise UserError(asked, found, "See whether its name is right.")
     try:
-        with h5py.File(path, "r") as file:
+        with _opened(name) as file:
             yield file
     except _DAMAGE as error:
         message = " ".join(str(error).split())
@@ -57,7 +61,8 @@ def open_raw(path: PathLike) -> Iterator[h5py.File]:
         if any(words in message for words in _OPEN_ELSEWHERE):
             raise UserError(
                 asked,
-                "it is still being written, or its writer died",
+                "it is still being written by a program that lets no other read it, or its "
+                "writer died",
                 "Wait until the run has ended; if it has, run 'h5clear -s' on a copy.",
             ) from error
         if not h5py.is_hdf5(name):
@@ -65,6 +70,15 @@ def open_raw(path: PathLike) -> Iterator[h5py.File]:
             raise UserError(asked, "it is not an HDF5 file", remedy) from error
         found = f"the file is truncated or damaged ({message[:200]})"
         raise UserError(asked, found, "Copy it again from where it is whole.") from error
+
+
+def _opened(name: str) -> h5py.File:
+    try:
+        return h5py.File(name, "r")
+    except OSError as error:
+        if not any(words in str(error) for words in _OPEN_ELSEWHERE):
+            raise
+        return h5py.File(name, "r", libver="latest", swmr=True)
 
 
 def text(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
@@ -91,7 +91,8 @@ class EventSource:
 
         Taken from it: ``event_id`` (not for monitors), ``event_time_offset``,
         ``event_time_zero``, ``event_index``. A file that is still growing may have unequal
-        lengths: what all of them have is taken.
+        lengths: what all of them have is taken; of a file that is open while it is written,
+        pulses up to the last one that is complete: the next one has begun.
 
         Parameters
         ----------
@@ -117,6 +118,8 @@ class EventSource:
                 "The file is damaged; copy it again from where it is whole.",
             )
         pulses = min(time.size, index.size)
+        if group.file.swmr_mode:
+            pulses = min(pulses, max(int(np.searchsorted(index, size, side="right")) - 1, 0))
         if pulses < index.size and size > index[pulses]:
             size = int(index[pulses])
         return cls(
@@ -127,6 +130,18 @@ class EventSource:
             number=number,
             offset=offset,
             scale=conversion(offset, "s"),
+        )
+
+    def until(self, time: float) -> EventSource:
+        """Leave out pulses that begin after a time, s from the reference."""
+        pulses = int(np.searchsorted(self.pulse_time, time, side="right"))
+        if pulses == self.pulse_time.size:
+            return self
+        return replace(
+            self,
+            size=int(self.index[pulses]),
+            pulse_time=self.pulse_time[:pulses],
+            index=self.index[:pulses],
         )
 
     def slabs(self, rows: int = SLAB) -> Iterator[EventSlab]:

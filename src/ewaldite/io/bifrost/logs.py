@@ -94,4 +94,11 @@ def read_log(node: Any, unit: str, reference: int, longest_gap: float = LONGEST_
         As :func:`read_entries`, and if a value is not a number.
     """
     time, value = read_entries(node, unit)
+    wrong = np.flatnonzero(~np.isfinite(value))
+    if wrong.size:
+        raise UserError(
+            f"read the log {where(log_group(node))}",
+            f"{wrong.size} of its {value.size} entries are no numbers, as entry {wrong[0] + 1}",
+            "Correct the file, or give the value as an option.",
+        )
     return TimeLog(np.asarray((time - reference) * 1e-9, np.float64), value, longest_gap)

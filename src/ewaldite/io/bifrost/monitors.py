@@ -8,13 +8,22 @@ import h5py
 import numpy as np
 
 from ewaldite.errors import UserError
-from ewaldite.io.bifrost.access import children, instants, need, numbers, text, where
+from ewaldite.io.bifrost.access import (
+    children,
+    conversion,
+    instants,
+    need,
+    numbers,
+    text,
+    where,
+)
 from ewaldite.io.bifrost.components import read_distance
 from ewaldite.io.bifrost.events import EventSource, event_group
 from ewaldite.model.experiment import FloatArray
 
 #: Width of bins for events, s (the seed's 20 µs).
 BIN_WIDTH = 20e-6
+_PLAIN = ("", "1", "one", "dimensionless")
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ def read_monitor(
     period: float,
     *,
     interval: float = np.inf,
+    until: float = np.inf,
 ) -> RawMonitor:
     """Read a monitor.
 
@@ -72,6 +82,8 @@ def read_monitor(
         Of the pulses, s.
     interval:
         Longest interval of the run into which events are counted, s; infinite for one.
+    until:
+        Pulses and intervals that begin later are left out, s from the reference.
 
     Returns
     -------
@@ -81,15 +93,17 @@ def read_monitor(
     Raises
     ------
     UserError
-        If it has neither form, or axes that do not fit.
+        If it has neither form, axes that do not fit, or counts that are none.
     """
     events = event_group(group)
     name, distance = group.name.rsplit("/", 1)[1], read_distance(group, source)
     if events is not None:
-        parts = _count(EventSource.of(events, reference), period, interval)
+        parts = _count(EventSource.of(events, reference).until(until), period, interval)
         return RawMonitor(name, distance, *parts)
     for data in children(group, "NXdata").values():
-        return RawMonitor(name, distance, *_histogram(data, reference))
+        time, edges, counts = _histogram(data, reference)
+        begun = np.maximum(time <= until, np.arange(time.size) == 0)
+        return RawMonitor(name, distance, time[begun], edges, counts[begun])
     raise UserError(
         f"read the monitor {where(group)}",
         "it has neither a histogram (NXdata) nor events (NXevent_data)",
@@ -100,7 +114,7 @@ def read_monitor(
 def _histogram(data: h5py.Group, reference: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     signal = need(data, text(data.attrs.get("signal", "signal")))
     edges = numbers(need(data, "frame_time"), "s").ravel()
-    counts = np.asarray(signal[()], dtype=np.float64)
+    counts = _counts(signal)
     counts = counts[None] if counts.ndim == 1 else counts
     time = np.zeros(1)
     if "time" in data:
@@ -117,6 +131,21 @@ def _histogram(data: h5py.Group, reference: int) -> tuple[FloatArray, FloatArray
             "Correct the file, or name another monitor as [monitor] name.",
         )
     return time, edges, counts
+
+
+def _counts(signal: h5py.Dataset) -> FloatArray:
+    unit = text(signal.attrs.get("units", ""))
+    factor = 1.0 if unit in _PLAIN else conversion(signal, "counts")
+    counts = np.asarray(signal[()], dtype=np.float64) * factor
+    wrong = ~(np.isfinite(counts) & (counts >= 0.0))
+    if np.any(wrong):
+        raise UserError(
+            f"read the histogram {where(signal)}",
+            f"{np.count_nonzero(wrong):,} of its {wrong.size:,} values are negative or no "
+            f"number, as {counts[wrong][0]:g}",
+            "Correct the file, or name another monitor as [monitor] name.",
+        )
+    return counts
 
 
 def _count(

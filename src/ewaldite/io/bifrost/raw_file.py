@@ -106,6 +106,7 @@ class RawFile:
                 found.append(EventSource(name, 0, empty, nothing, None, None, 1e-9))
             else:
                 found.append(EventSource.of(events, self.reference))
+        found = self._cut(found)
         dead = [source.name for source in found if not source.size]
         if len(dead) == len(found):
             raise UserError(
@@ -117,6 +118,33 @@ class RawFile:
             named = ", ".join(dead[:_MOST_NAMED]) + (" …" if len(dead) > _MOST_NAMED else "")
             self.notes.append(f"no events in {len(dead)} of {len(found)} triplets: {named}")
         return tuple(found)
+
+    @property
+    def live(self) -> bool:
+        """Whether the file is still being written."""
+        return bool(self.entry.file.swmr_mode)
+
+    @cached_property
+    def until(self) -> float:
+        """Last pulse that takes part, s from the reference; infinite for a finished file."""
+        if not self.live:
+            return np.inf
+        assert self.sources
+        return max(float(s.pulse_time[-1]) for s in self.sources if s.size)
+
+    def _cut(self, sources: list[EventSource]) -> list[EventSource]:
+        """Of a file that grows, pulses that all triplets with events have: one exposure."""
+        counted = [s for s in sources if s.size]
+        if not self.live or not counted:
+            return sources
+        cut = [s.until(min(float(s.pulse_time[-1]) for s in counted)) for s in sources]
+        number = max(s.pulse_time.size for s in cut)
+        last = max(float(s.pulse_time[-1]) for s in cut if s.pulse_time.size)
+        self.notes.append(
+            f"the file is still being written; read up to pulse {number:,}, {last:.1f} s after "
+            "its first one"
+        )
+        return cut
 
     @cached_property
     def reference(self) -> int:
@@ -169,7 +197,12 @@ class RawFile:
                 "Give one of them as [monitor] name.",
             )
         return read_monitor(
-            groups[name], self.source, self.reference, PULSE_PERIOD, interval=interval
+            groups[name],
+            self.source,
+            self.reference,
+            PULSE_PERIOD,
+            interval=interval,
+            until=self.until,
         )
 
     def a3(self, place: str | None = None) -> TimeLog:
@@ -222,7 +255,23 @@ class RawFile:
         return log
 
     def _angle(self, node: Any) -> TimeLog:
-        return read_angle(node, self.reference, self.longest_gap, self.notes)
+        log = read_angle(node, self.reference, self.longest_gap, self.notes)
+        late = float(log.time[0]) - self._last_frame
+        if late > 0.0:
+            self.notes.append(
+                f"the log {node.name} begins {late:,.0f} s after the last event: its "
+                "first value is taken for the whole run"
+            )
+        return log
+
+    @cached_property
+    def _last_frame(self) -> float:
+        last: list[int] = []
+        for group in triplet_groups(self.instrument).values():
+            events = event_group(group)
+            if events is not None and len(need(events, "event_time_zero")):
+                last.append(int(np.atleast_1d(instants(need(events, "event_time_zero")))[-1]))
+        return (max(last) - self.reference) * 1e-9 if last else np.inf
 
 
 @contextmanager
