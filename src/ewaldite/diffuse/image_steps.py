@@ -28,8 +28,10 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
 from ewaldite.run.digest import FileStamp, digest
-from ewaldite.run.executor import ShardProgress, run_shards
+from ewaldite.run.executor import run_shards
 from ewaldite.run.plan import plan_workers
+from ewaldite.run.shards import ShardProgress
+from ewaldite.run.telling import tell
 
 Summary = dict[str, float]
 
@@ -110,14 +112,14 @@ def filter_images(context: Context) -> None:
         name="images",
         # The sums stay on disk: what waits for its turn is small
         store=_Summaries(sums_of.store, sums_of.key),
-        progress=ShardProgress(
-            context.progress, size=lambda s: s.frames, unit="frames", by_reduce=True
-        ),
+        progress=ShardProgress(context.progress, size=lambda s: s.frames, unit="frames"),
     )
     named: list[dict[str, object]] = []
     summaries: list[Summary] = []
     with closing(results):
         for shard, summary in zip(shards, results, strict=True):
+            if summary is None:
+                continue
             name = context.options.sweep[shard.sweep].name
             summaries.append(summary)
             named.append({"sweep": name, "wedge": shard.wedge, **summary})
@@ -253,7 +255,7 @@ def _job(context: Context, number: int) -> WedgeJob:
         reciprocal_lengths=np.linalg.norm(
             np.linalg.inv(orthogonalization(context.cells[number])), axis=1
         ),
-        done=context.progress.advance,
+        done=tell,
     )
 
 

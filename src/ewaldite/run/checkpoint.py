@@ -44,8 +44,8 @@ class Key:
 class CheckpointStore:
     """A folder of checkpoints: one folder a name, in it one file named by digest and checksum.
 
-    It has no state but the folder, so that many threads or processes may use it at once as long
-    as no two save the same name.
+    It has no state but the folder, so that many threads or processes may use it at once. Two
+    that save the same name and digest save the same, and one of them wins.
 
     Parameters
     ----------
@@ -83,7 +83,12 @@ class CheckpointStore:
             return f"{_short(key.digest)}-{file_checksum(written)[:32]}{self.suffix}"
 
         folder = self._folder(key.name)
-        final = write_whole(folder, writer, name, suffix=self.suffix)
+        try:
+            final = write_whole(folder, writer, name, suffix=self.suffix)
+        except FileNotFoundError:
+            if self.has(key):  # a worker that was thought dead has finished it meanwhile
+                return
+            raise
         self._clear(folder, final)
 
     def load(self, key: Key, reader: Callable[[Path], T]) -> T | None:
@@ -159,6 +164,10 @@ class ShardStore(Generic[Shard, Result]):
     def put(self, shard: Shard, result: Result) -> None:
         """Keep the result of a shard."""
         self.store.save(self.key(shard), lambda path: self.save(result, path))
+
+    def has(self, shard: Shard) -> bool:
+        """Whether the result of a shard was kept; it is not read."""
+        return self.store.has(self.key(shard))
 
     def get(self, shard: Shard) -> Result | None:
         """Load the result of a shard; None where none was kept."""

@@ -16,6 +16,10 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
+class WriteError(UserError):
+    """The disk is full, or writing is not allowed."""
+
+
 def write_whole(
     folder: Path, write: Callable[[Path], None], name: Callable[[Path], str], suffix: str = ""
 ) -> Path:
@@ -40,7 +44,7 @@ def write_whole(
 
     Raises
     ------
-    UserError
+    WriteError
         For a full disk or a folder that cannot be written to.
     """
     temporary = folder / f".{uuid4().hex}.part{suffix}"
@@ -63,7 +67,7 @@ def write_whole(
     return final
 
 
-def _explained(folder: Path, error: OSError) -> UserError | None:
+def _explained(folder: Path, error: OSError) -> WriteError | None:
     """Say what the user can do about it; None where that is nothing."""
     number = error.errno
     if number is None:  # HDF5 has the number in its text only
@@ -71,13 +75,13 @@ def _explained(folder: Path, error: OSError) -> UserError | None:
         number = int(inside[1]) if inside else None
     reason = str(error) if number is None else os.strerror(number)
     if number in _FULL:
-        return UserError(
+        return WriteError(
             f"write to {folder}",
             f"the disk is full ({reason})",
             "Free some space and run the same command again: the finished steps are kept.",
         )
     if number in _FORBIDDEN:
-        return UserError(
+        return WriteError(
             f"write to {folder}",
             f"writing there is not allowed ({reason})",
             "Choose another output folder.",

@@ -1,61 +1,112 @@
-"""Shards in parallel, results in order, memory bounded."""
+"""Where shards are reduced: threads, processes, or a cluster."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from itertools import islice
-from typing import Generic, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
 
+from ewaldite.run.budget import Budget
 from ewaldite.run.checkpoint import ShardStore
-from ewaldite.run.progress import Progress, SilentProgress
-
-_logger = logging.getLogger(__name__)
+from ewaldite.run.failure import Skipped
+from ewaldite.run.options import Failures, Kind, RunOptions
+from ewaldite.run.plan import Need, Plan, plan_workers
+from ewaldite.run.pool import Pool, Task, ThreadPool
+from ewaldite.run.progress import SilentProgress
+from ewaldite.run.shards import ShardProgress, Shards, in_order, wind_up
+from ewaldite.run.tree import tree_sum
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 
 
-def _one(shard: object) -> int:
-    return 1
+@dataclass
+class Executor:
+    """Where shards are reduced, and what becomes of those that fail.
 
-
-@dataclass(frozen=True)
-class ShardProgress(Generic[Shard]):
-    """How the progress hears of shards.
+    Use it with ``with``: a cluster of our own is started when it is needed first, and ends
+    with it.
 
     Attributes
     ----------
-    progress:
-        Who is told.
-    size:
-        How much a shard counts, as its number of frames.
-    unit:
-        What is counted, in plural.
-    by_reduce:
-        Whether the function that reduces a shard calls ``progress.advance`` on its own, in
-        smaller steps than a shard.
+    kind:
+        What the workers are.
+    scheduler:
+        Address or file of dask's scheduler; None starts a cluster of our own on this machine.
+    failures:
+        What becomes of a shard that fails three times.
+    skipped:
+        Shards that were left out, for the report.
     """
 
-    progress: Progress
-    size: Callable[[Shard], int] = _one
-    unit: str = "shards"
-    by_reduce: bool = False
+    kind: Kind = "threads"
+    scheduler: str | None = None
+    failures: Failures = "stop"
+    skipped: list[Skipped] = field(default_factory=list)
 
-    def start(self, name: str, shards: Sequence[Shard]) -> None:
-        """Announce all shards."""
-        self.progress.start(name, sum(map(self.size, shards)), self.unit)
+    @classmethod
+    def of(cls, options: RunOptions) -> Executor:
+        """Executor that options ask for."""
+        return cls(options.executor, options.scheduler, options.failures)
 
-    def count(self, shard: Shard, loaded: bool) -> None:
-        """Count a shard that was reduced or loaded."""
-        if loaded:
-            self.progress.skip(self.size(shard))
-        elif not self.by_reduce:
-            self.progress.advance(self.size(shard))
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End a cluster of our own."""
+
+    def plan(
+        self,
+        need: Need,
+        budget: Budget,
+        *,
+        processors: int,
+        shards: int,
+        max_bands: int = 1,
+        band_cost: float = 0.1,
+    ) -> Plan:
+        """Choose workers and bands; arguments are those of :func:`plan_workers`."""
+        return plan_workers(
+            need,
+            budget,
+            processors=processors,
+            shards=shards,
+            max_bands=max_bands,
+            band_cost=band_cost,
+        )
+
+    @contextmanager
+    def pool(
+        self,
+        task: Task[Any, Any],
+        add: Callable[[Any, Any], Any] | None,
+        workers: int,
+        name: str,
+        stop: threading.Event | None,
+    ) -> Iterator[Pool]:
+        """Workers for a task; at an exception what is not begun is called off."""
+        pool = self._open(task, add, workers, name)
+        try:
+            yield pool
+        except BaseException:
+            wind_up(pool, stop)
+            raise
+        finally:
+            pool.close()
+
+    def _open(
+        self,
+        task: Task[Any, Any],
+        add: Callable[[Any, Any], Any] | None,
+        workers: int,
+        name: str,
+    ) -> Pool:
+        return ThreadPool(task, add, workers, name)
 
 
 def run_shards(
@@ -67,26 +118,32 @@ def run_shards(
     store: ShardStore[Shard, Result] | None = None,
     progress: ShardProgress[Shard] | None = None,
     stop: threading.Event | None = None,
-) -> Generator[Result, None, None]:
-    """Reduce shards in threads of this process and yield results in the order of the shards.
+    executor: Executor | None = None,
+    label: Callable[[Shard], str] = str,
+) -> Generator[Result | None, None, None]:
+    """Reduce shards and yield results in the order of the shards.
 
     At any moment at most ``workers + 1`` results are held: those in the making, those that
     wait for their turn, and the one that was yielded last. A new shard is started when the next
     result is asked for. Finished shards are kept before their results are yielded; a shard that
     was kept by an earlier run is loaded and not reduced again.
 
-    If a shard raises, no other is started, those that run are waited for (and kept), and its
-    exception is raised as it is. Likewise if the caller stops: by an exception, by ``close()``,
-    with Ctrl-C. Use it with :func:`contextlib.closing`, which makes this happen at once.
+    A shard that raises, or whose worker dies, is tried again, three times in all; a
+    :class:`UserError` is not. Then no other is started, those that run are waited for (and
+    kept), and an error that names the shard is raised, unless the executor is to leave such
+    shards out. Likewise if the caller stops: by an exception, by ``close()``, with Ctrl-C. Use
+    it with :func:`contextlib.closing`, which makes this happen at once.
 
     Parameters
     ----------
     shards:
         Anything that ``reduce`` takes.
     reduce:
-        Result of a shard, never None; called from several threads at once.
+        Result of a shard, never None; called from several threads at once. Other processes
+        are sent it, with ``store`` and the shards: then it is plain data or a function of a
+        module, and so is all that it holds.
     workers:
-        Number of threads, at least 1.
+        How many at once, at least 1.
     name:
         Of the work, for the progress, the log and the threads.
     store:
@@ -94,90 +151,78 @@ def run_shards(
     progress:
         Who is told, and how; None for nobody.
     stop:
-        Is set when the run ends early: a ``reduce`` that takes long may look at it and raise.
+        Is set when the run ends early: a ``reduce`` in a thread that takes long may look at it
+        and raise.
+    executor:
+        Where the work is done; threads if None.
+    label:
+        Names a shard and its file, for errors.
 
     Yields
     ------
     :
-        Results, one a shard.
+        Results, one a shard; None for a shard that was left out.
     """
     if workers < 1:
         raise ValueError(f"{workers} workers; at least one is needed")
+    where = executor or Executor()
     told = progress or ShardProgress(SilentProgress())
-    return _in_order(shards, _Task(reduce, store), workers, name, told, stop)
+
+    def results() -> Generator[Result | None, None, None]:
+        with (
+            where.pool(Task(reduce, store), None, workers, name, stop) as pool,
+            _told_of(told, name, shards),  # ends before a second Ctrl-C can end the wait
+        ):
+            way = Shards(shards, pool, told, store, label, where.failures, where.skipped)
+            yield from in_order(way, len(shards), pool, workers)
+
+    return results()
 
 
-@dataclass(frozen=True)
-class _Task(Generic[Shard, Result]):
-    """What a worker does with a shard; plain data, for workers that are other processes."""
-
-    reduce: Callable[[Shard], Result]
-    store: ShardStore[Shard, Result] | None
-
-    def __call__(self, shard: Shard) -> tuple[Result, bool]:
-        """Give the result, and whether it was loaded."""
-        if self.store is None:
-            return self.reduce(shard), False
-        kept = self.store.get(shard)
-        if kept is not None:
-            return kept, True
-        result = self.reduce(shard)
-        self.store.put(shard, result)
-        return result, False
-
-
-@dataclass
-class _Running(Generic[Shard, Result]):
-    shard: Shard
-    future: Future[tuple[Result, bool]]
-    counted: bool = False
-
-
-def _in_order(
+def sum_shards(
     shards: Sequence[Shard],
-    task: _Task[Shard, Result],
+    reduce: Callable[[Shard], Result],
+    add: Callable[[Result, Result], Result],
+    *,
     workers: int,
     name: str,
-    progress: ShardProgress[Shard],
-    stop: threading.Event | None,
-) -> Generator[Result, None, None]:
-    todo = iter(shards)
-    running: deque[_Running[Shard, Result]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
-    progress.start(name, shards)
+    store: ShardStore[Shard, Result] | None = None,
+    progress: ShardProgress[Shard] | None = None,
+    stop: threading.Event | None = None,
+    executor: Executor | None = None,
+    label: Callable[[Shard], str] = str,
+) -> Result:
+    """Reduce shards and add their sums as a tree, see :mod:`ewaldite.run.tree`.
+
+    Parameters
+    ----------
+    shards, reduce, workers, name, store, progress, stop, executor, label:
+        As in :func:`run_shards`; there is at least one shard.
+    add:
+        Sum of two; the first may be changed in place.
+
+    Returns
+    -------
+    :
+        The sum of all shards but those that were left out.
+    """
+    if workers < 1 or not shards:
+        raise ValueError(f"{name}: {len(shards)} shards, {workers} workers; one is needed")
+    where = executor or Executor()
+    told = progress or ShardProgress(SilentProgress())
+    with (
+        where.pool(Task(reduce, store), add, workers, name, stop) as pool,
+        _told_of(told, name, shards),
+    ):
+        way = Shards(shards, pool, told, store, label, where.failures, where.skipped)
+        total: Result = tree_sum(way, len(shards), pool, workers).result()
+        return total
+
+
+@contextmanager
+def _told_of(told: ShardProgress[Shard], name: str, shards: Sequence[Shard]) -> Iterator[None]:
+    told.start(name, shards)
     try:
-        while True:
-            for shard in islice(todo, workers + 1 - len(running)):
-                running.append(_Running(shard, pool.submit(task, shard)))
-            if not running:
-                return
-            _await_first(running, progress)
-            yield running[0].future.result()[0]
-            running.popleft()
-    except BaseException:
-        busy = sum(r.future.running() for r in running)
-        for one in running:  # before those that run are told to give up and make room
-            one.future.cancel()
-        if stop is not None:
-            stop.set()
-        if busy:
-            _logger.info("stopping: %d shards are still being finished", busy)
-        raise
+        yield
     finally:
-        progress.progress.finish()  # before a second Ctrl-C can end the wait
-        pool.shutdown(wait=True)
-
-
-def _await_first(
-    running: deque[_Running[Shard, Result]], progress: ShardProgress[Shard]
-) -> None:
-    """Wait until the first shard is done; raise as soon as any has failed."""
-    while True:
-        for one in running:
-            if one.future.done() and not one.counted:
-                _, loaded = one.future.result()  # raises what the shard raised
-                progress.count(one.shard, loaded)
-                one.counted = True
-        if running[0].counted:
-            return
-        wait([r.future for r in running if not r.counted], return_when=FIRST_COMPLETED)
+        told.progress.finish()

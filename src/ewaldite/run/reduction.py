@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import closing
+from collections.abc import Callable
 from typing import TypeVar
 
 from ewaldite.run.checkpoint import ShardStore
-from ewaldite.run.executor import ShardProgress, run_shards
+from ewaldite.run.executor import Executor, sum_shards
 from ewaldite.run.memory import peak_rss
 from ewaldite.run.protocol import Reduction, Work
+from ewaldite.run.shards import ShardProgress
 from ewaldite.run.sizes import format_bytes
 
 _logger = logging.getLogger(__name__)
@@ -28,12 +29,14 @@ def run_reduction(
     store: ShardStore[Shard, Sums] | None = None,
     progress: ShardProgress[Shard] | None = None,
     stop: threading.Event | None = None,
+    executor: Executor | None = None,
+    label: Callable[[Shard], str] = str,
 ) -> Result:
-    """Reduce all shards, add their sums one by one in the order of the shards, and finish.
+    """Reduce all shards, add their sums as a tree, and finish.
 
-    The order of the additions is that of the shards for any number of workers, so that the
-    result is the same to the bit. The log gets the plan and, at the end, the measured peak of
-    memory.
+    The shape of the tree depends on the number of shards alone, so that the result is the same
+    to the bit for any executor and any number of workers. The log gets the plan and, at the
+    end, the measured peak of memory of this process.
 
     Parameters
     ----------
@@ -49,27 +52,33 @@ def run_reduction(
         Who is told.
     stop:
         Is set when the run ends early.
+    executor:
+        Where the work is done; threads if None. Other processes are sent the reduction, the
+        store and the shards, which are then plain data.
+    label:
+        Names a shard and its file, for errors.
 
     Raises
     ------
     ValueError
         If there are no shards.
+    UserError
+        If a shard failed three times, and is not to be left out.
     """
     if not work.shards:
         raise ValueError(f"{name}: a reduction needs at least one shard")
     _logger.info("%s: %d shards, %s", name, len(work.shards), work.plan)
-    results = run_shards(
+    total = sum_shards(
         work.shards,
         reduction.reduce_shard,
+        reduction.add,
         workers=work.plan.workers,
         name=name,
         store=store,
         progress=progress,
         stop=stop,
+        executor=executor,
+        label=label,
     )
-    with closing(results):
-        total = next(results)
-        for sums in results:
-            total = reduction.add(total, sums)
     _logger.info("%s: the peak of memory was %s", name, format_bytes(peak_rss()))
     return reduction.finish(total)
