@@ -5,7 +5,6 @@ from __future__ import annotations
 import gemmi
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 IntArray = NDArray[np.int64]
 
@@ -49,6 +48,9 @@ def find_bonds(model: gemmi.Model) -> tuple[list[gemmi.Atom], IntArray, IntArray
     radius = np.array([a.element.covalent_r for a in atoms])
     hydrogen = np.array([a.is_hydrogen() for a in atoms])
     place = np.array([a.pos.tolist() for a in atoms])
+    # here, for the memory that it takes where no bonds are asked for
+    from scipy.spatial import cKDTree
+
     i, j = cKDTree(place).query_pairs(_LONGEST, output_type="ndarray").T.astype(np.int64)
     near = np.linalg.norm(place[i] - place[j], axis=1) < radius[i] + radius[j] + _SLACK
     near &= ~(hydrogen[i] & hydrogen[j])

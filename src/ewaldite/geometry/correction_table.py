@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.interpolate import CubicSpline
 
 from ewaldite.geometry.absorption import PathSegment, path_transmission, sensor_efficiency
 from ewaldite.geometry.detector import foot_of_normal, pixel_positions
@@ -188,6 +187,9 @@ def _pieces(
     radial: Callable[[FloatArray], tuple[FloatArray, FloatArray]], largest: float
 ) -> tuple[float, FloatArray]:
     """Cubic pieces, halved until both functions are right halfway between the nodes."""
+    # here: with what it imports it takes 20 MB, which steps without images do not need
+    from scipy.interpolate import CubicSpline
+
     pieces = _FEWEST
     while True:
         step = largest / pieces

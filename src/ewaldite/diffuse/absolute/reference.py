@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import scipp as sc
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares
 
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import SpaceGroup
@@ -195,6 +194,9 @@ def _fit(
         spread = sigma**2 + (k * error) ** 2
         spread = spread + _MODEL_ERROR**2 * (ours**2 + model**2) / 2
         return np.asarray((ours - model) / np.sqrt(spread))
+
+    # here, for the memory that it takes where there is no reference
+    from scipy.optimize import least_squares
 
     solution = least_squares(residual, np.array([start, 0.0]), loss="soft_l1", f_scale=_ROBUST)
     p = solution.x

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipp as sc
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from ewaldite.crystal.cell import volume
 from ewaldite.crystal.map_axes import REAL, RECIPROCAL, MapAxes
@@ -213,6 +213,9 @@ def _prepare(
 
 def _fill(values: FloatArray, hidden: NDArray[np.bool_], width: float) -> None:
     """Replace hidden voxels by the Gaussian mean of those around, zero where there are none."""
+    # here, for the memory that it takes where nothing is filled
+    from scipy import ndimage
+
     top = ndimage.gaussian_filter(values, width, mode="constant", truncate=3.0)
     bottom = ndimage.gaussian_filter(
         (~hidden).astype(np.float64), width, mode="constant", truncate=3.0

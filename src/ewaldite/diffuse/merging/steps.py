@@ -18,11 +18,12 @@ from ewaldite.diffuse.reindexed import reindexed
 from ewaldite.diffuse.scaling.steps import load_model, scaled_blocks
 from ewaldite.diffuse.table_steps import rotation_of
 from ewaldite.io.nexus import iterate, load, save
-from ewaldite.run.memory import current_rss
+from ewaldite.run.memory import current_rss, give_back
 
 #: Results of the step, without their suffix.
 MERGED = ("merged", "statistics", "merged_coarse", "bragg_merged")
-_BLOCK = 500_000
+# A chunk of a file: a block is held some four times over while it is read
+_BLOCK = 65_536
 
 
 def merge_observations(context: Context) -> None:
@@ -51,6 +52,8 @@ def merge_observations(context: Context) -> None:
     if fine.statistics is not None:
         path = context.path("statistics.nxs")
         save(path, fine.statistics, context.provenance(), sample=sample)
+    del fine
+    give_back()
     coarse = _merge(context, lambda: scaled_blocks(context))
     save(
         context.path("merged_coarse.nxs"),

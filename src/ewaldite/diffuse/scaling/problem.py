@@ -82,8 +82,10 @@ class Joint:
         """
         start = self.table.start
         number = np.diff(start)
-        square = self.derivatives[:, kernel.INTENSITY].astype(np.float64) ** 2
-        known = np.add.reduceat(square, start[:-1]) if number.size else np.zeros(0)
+        square = self.derivatives[:, kernel.INTENSITY] ** 2
+        known = np.zeros(0)
+        if number.size:
+            known = np.add.reduceat(square, start[:-1], dtype=np.float64)
         seen = known > 0
         shell = (self.table.length[start[:-1]] / SHELL_WIDTH).astype(np.int64)[seen]
         intensity, weight = self.intensity[seen], number[seen].astype(np.float64)

@@ -22,6 +22,7 @@ from ewaldite.diffuse.scaling.scaler import Scaler
 from ewaldite.diffuse.scaling.selection import CANDIDATES, choose_terms
 from ewaldite.diffuse.scaling.start import StartFactors, started
 from ewaldite.diffuse.scaling.table import ScalingTable
+from ewaldite.run.memory import give_back
 
 FloatArray = NDArray[np.float64]
 Log = Callable[[str], None]
@@ -77,6 +78,7 @@ def scale(
         There is no usable observation, or the Laue group does not map the grid onto itself.
     """
     table = ScalingTable.of(observations, group, friedel=options.friedel)
+    give_back()  # what the parts took is as much as the fit will need
     return scale_table(
         table,
         degrees_per_frame=degrees_per_frame,

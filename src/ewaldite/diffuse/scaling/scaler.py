@@ -18,6 +18,7 @@ from ewaldite.diffuse.scaling.prescale import Prescale
 from ewaldite.diffuse.scaling.problem import Joint
 from ewaldite.diffuse.scaling.table import ScalingTable
 from ewaldite.diffuse.scaling.weights import Weights
+from ewaldite.run.memory import give_back
 
 FloatArray = NDArray[np.float64]
 
@@ -64,6 +65,8 @@ class Scaler:
             chosen = np.sort(self.rng.choice(table.voxels, number, replace=False))
             ahead = self._refined(table.select(chosen), layout, p, rms, None, None)[1]
             p, rms, penalty = ahead.p, ahead.weights.rms, ahead.penalty
+            del ahead
+            give_back()
         return self._refined(table, layout, p, rms, penalty, tell)
 
     def _refined(

@@ -14,20 +14,19 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.merging.outliers import OUTLIER
 from ewaldite.diffuse.observations import INTENSITY_UNIT, Observations
 from ewaldite.diffuse.scaling.model import ScalingModel
-from ewaldite.diffuse.scaling.residual_maps import detector_map, dose_map
-from ewaldite.diffuse.scaling.result import ScalingResult
+from ewaldite.diffuse.scaling.residual_maps import ResidualMap
 from ewaldite.diffuse.scaling.scale import scale
 from ewaldite.diffuse.scaling.start import StartFactors, start_factors
 from ewaldite.diffuse.table_steps import rotation_of
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import TableWriter, iterate, load, save
 from ewaldite.io.scale_factors import read_scale_factors
+from ewaldite.run.memory import give_back
 
-_BLOCK = 500_000
+# A chunk of a file: a block is held some four times over while it is read and written
+_BLOCK = 65_536
 #: Columns of ``scaled.nxs`` that are those of ``observations.nxs``.
 _KEPT = ("h", "k", "l", "ix", "iy", "iz", "panel", "wedge", "sweep")
-
-_PLACE = ("iy", "ix", "iz", "length_of_s")
 
 
 def scale_observations(context: Context) -> None:
@@ -42,8 +41,9 @@ def scale_observations(context: Context) -> None:
         If there is no observation, or a start of another program does not fit.
     """
     options = context.options.scale
+    reach: dict[int, tuple[float, float, float]] = {}
     result = scale(
-        _blocks(context),
+        _told(context, reach),
         context.group,
         options=options,
         degrees_per_frame=degrees_per_frame(context),
@@ -51,19 +51,20 @@ def scale_observations(context: Context) -> None:
         start=_start(context),
         log=lambda text: context.log.info("scale: %s", text),
     )
+    give_back()
     provenance = context.provenance(*result.notes)
     sample = context.sample(options.grid)
-    maps = _residual_maps(context, result)
-    record = sc.DataGroup({**result.to_scipp(), **maps})
-    save(context.path("scales.nxs"), record, provenance, sample=sample)
+    maps = _Maps(context, reach)
     with TableWriter(context.path("scaled.nxs"), provenance, sample=sample) as writer:
         start = 0
         for block in _blocks(context):
             rows = slice(start, start + len(block))
-            writer.append(
-                _scaled(block, result.model, result.outlier[rows], result.residual[rows])
-            )
+            outlier, residual = result.outlier[rows], result.residual[rows]
+            writer.append(_scaled(block, result.model, outlier, residual))
+            maps.add(block, np.where(outlier, np.nan, residual))
             start += len(block)
+    record = sc.DataGroup({**result.to_scipp(), **maps.to_scipp()})
+    save(context.path("scales.nxs"), record, provenance, sample=sample)
 
 
 def load_model(context: Context) -> ScalingModel:
@@ -118,6 +119,7 @@ def _start(context: Context) -> dict[int, StartFactors]:
 def _blocks(context: Context) -> Iterator[Observations]:
     for block in iterate(context.path("observations.nxs"), rows=_BLOCK):
         yield Observations.from_scipp(block)
+        give_back()
 
 
 def _scaled(
@@ -143,27 +145,48 @@ def _scaled(
     return sc.DataArray(data, coords=coords, masks=dict(table.masks), name="intensity")
 
 
-def _residual_maps(context: Context, result: ScalingResult) -> dict[str, Any]:
-    """Mean residuals of every sweep on its detector, and over |s| and rotation."""
-    columns: dict[str, list[NDArray[Any]]] = {}
+def _told(
+    context: Context, reach: dict[int, tuple[float, float, float]]
+) -> Iterator[Observations]:
+    """Blocks of observations; notes the rotation and the largest |s| of each sweep."""
     for block in _blocks(context):
-        for name in ("sweep", *_PLACE):
-            columns.setdefault(name, []).append(
-                np.asarray(getattr(block, name), dtype=np.float32)
+        angle = rotation_of(context, block.sweep, block.iz)
+        for number in np.unique(block.sweep):
+            rows = block.sweep == number
+            low, high, far = reach.get(int(number), (np.inf, -np.inf, 0.0))
+            reach[int(number)] = (
+                min(low, float(angle[rows].min())),
+                max(high, float(angle[rows].max())),
+                max(far, float(block.length_of_s[rows].max())),
             )
-    place = {name: np.concatenate(parts) for name, parts in columns.items()}
-    z = np.where(result.outlier, np.nan, result.residual)
-    detector, dose = {}, {}
-    for entry in context.entries:
-        rows = place["sweep"] == entry.number
-        iy, ix, iz, s = (
-            place[x][rows].astype(float) for x in ("iy", "ix", "iz", "length_of_s")
-        )
-        number = np.full(iz.size, entry.number, dtype=np.int32)
-        name = entry.options.name
-        detector[name] = detector_map(z[rows], iy, ix, entry.sweep.image_shape)
-        dose[name] = dose_map(z[rows], s, rotation_of(context, number, iz))
-    return {
-        "residuals on the detector": sc.DataGroup(detector),
-        "residuals over s and rotation": sc.DataGroup(dose),
-    }
+        yield block
+
+
+class _Maps:
+    """Mean residuals of every sweep on its detector, and over |s| and rotation."""
+
+    def __init__(self, context: Context, reach: dict[int, tuple[float, float, float]]) -> None:
+        self._context = context
+        self._detector, self._dose = {}, {}
+        for entry in context.entries:
+            low, high, far = reach.get(entry.number, (0.0, 1.0, 1.0))
+            self._detector[entry.number] = ResidualMap.on_detector(entry.sweep.image_shape)
+            self._dose[entry.number] = ResidualMap.of_dose(far, (low, high))
+
+    def add(self, block: Observations, residual: NDArray[Any]) -> None:
+        angle = rotation_of(self._context, block.sweep, block.iz)
+        for number in np.unique(block.sweep):
+            rows = block.sweep == number
+            z = residual[rows]
+            self._detector[number].add(z, block.iy[rows], block.ix[rows])
+            self._dose[number].add(z, block.length_of_s[rows], angle[rows])
+
+    def to_scipp(self) -> dict[str, Any]:
+        names = {entry.number: entry.options.name for entry in self._context.entries}
+        return {
+            what: sc.DataGroup({names[n]: found.to_scipp() for n, found in maps.items()})
+            for what, maps in (
+                ("residuals on the detector", self._detector),
+                ("residuals over s and rotation", self._dose),
+            )
+        }

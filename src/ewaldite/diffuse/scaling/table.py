@@ -191,24 +191,27 @@ def _compact(o: Observations, group: SpaceGroup, friedel: bool) -> dict[str, NDA
 
 
 def _sorted(columns: dict[str, list[NDArray[Any]]], size: int) -> ScalingTable:
-    key, voxel = rows_of(np.concatenate(columns.pop("key")))
+    """Sort columns by voxel; each is given up as soon as it is sorted."""
+    key, voxel = rows_of(_joined(columns, "key"))
     start, kept, order = sort_rows(voxel, len(key))
     usable = len(voxel)
     del voxel
-    sweep = np.concatenate(columns["batch"])
+    sweep = _joined(columns, "batch")
     batches = np.flatnonzero(np.bincount(sweep))
     batch = np.searchsorted(batches, np.arange(batches[-1] + 1)).astype(np.int16)[sweep]
-    columns["batch"] = [batch]
-    single = {name: np.concatenate(columns[name]) for name in (*_COORDINATES, *_SUMMED)}
-    columns |= {name: [values] for name, values in single.items()}
+    single = {name: _joined(columns, name) for name in (*_COORDINATES, *_SUMMED)}
     found = [batch_limits(batch, single[name], len(batches)) for name in _COORDINATES]
     limits = np.stack(found, axis=1)
     cells = CellSums.of(
         batch, single["iz"], single["length"], single["signal"], single["exposure"], limits
     )
-    del single, batch, sweep
     panels = max(int(p.max(initial=0)) for p in columns["panel"]) + 1
-    out = {name: np.concatenate(columns.pop(name))[order] for name in list(columns)}
+    out = {"batch": batch[order]}
+    del batch, sweep
+    for name in list(single):
+        out[name] = single.pop(name)[order]
+    for name in list(columns):
+        out[name] = _joined(columns, name)[order]
     return ScalingTable(
         start=start,
         key=key[kept],
@@ -221,3 +224,8 @@ def _sorted(columns: dict[str, list[NDArray[Any]]], size: int) -> ScalingTable:
         unusable=size - usable,
         **out,
     )
+
+
+def _joined(columns: dict[str, list[NDArray[Any]]], name: str) -> NDArray[Any]:
+    """Take a column out and join its parts."""
+    return np.concatenate(columns.pop(name))
