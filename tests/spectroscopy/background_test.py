@@ -146,7 +146,7 @@ def test_a_can_measured_once_is_taken_from_every_rotation(tmp_path: Path) -> Non
         path = tmp_path / "c.toml"
         path.write_text(configuration(PARKED, run, VANADIUM, cut, *more))
         made = reduce_cuts(
-            read_config(path), tmp_path, base=tmp_path, log=logging.getLogger("t")
+            read_config(path), tmp_path / "out", base=tmp_path, log=logging.getLogger("t")
         )
         results.append(made[1].data["S"])
     with_can, without = results

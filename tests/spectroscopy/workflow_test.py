@@ -54,7 +54,8 @@ def options(folder: Path, *more: str, source: Source = PARKED) -> SpectroscopyOp
 
 
 def reduced(folder: Path, tmp: Path, *more: str, source: Source = PARKED) -> sc.DataGroup[Any]:
-    made = reduce_cuts(options(folder, *more, source=source), tmp, base=folder, log=LOG)
+    given = options(folder, *more, source=source)
+    made = reduce_cuts(given, tmp / "out", base=folder, log=LOG)
     return made[0].data
 
 
@@ -121,7 +122,7 @@ def test_continuous_rotation_without_a_log_of_protons(folder: Path, tmp_path: Pa
     )
     run_options = '[[run]]\nfile = "sample.nxs"\nlongest_gap = "60 s"'
     made = reduce_cuts(
-        options(tmp_path, run_options, VANADIUM, cut), tmp_path, base=tmp_path, log=LOG
+        options(tmp_path, run_options, VANADIUM, cut), tmp_path / "out", base=tmp_path, log=LOG
     )
     check_flat(made[0].data)
     check_flat(made[1].data, least=300)

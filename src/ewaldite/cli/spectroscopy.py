@@ -7,10 +7,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from ewaldite.spectroscopy.context import Context
+    from ewaldite.spectroscopy.cut import Cut
 
 spectroscopy = App(
     name="spectroscopy", help="Events of BIFROST to energy and momentum transfer."
@@ -100,30 +104,46 @@ def demo(
 
 
 def _reduce(config: Path) -> None:
+    from ewaldite.spectroscopy import workflow
+
+    context = _context(config)
+    workflow.run(context)
+    _report(context, context.options.cut)
+
+
+def _context(config: Path) -> Context:
     from ewaldite.cli.log import run_log
     from ewaldite.io.atomic import write_text
-    from ewaldite.plot.spectrum import cut_figure
-    from ewaldite.plot.style import save_figure
     from ewaldite.run.display import progress_for
     from ewaldite.spectroscopy.config import config_text, read_config
-    from ewaldite.spectroscopy.workflow import reduce_cuts
+    from ewaldite.spectroscopy.context import Context
 
     options = read_config(config)
     out = config.parent / options.output.directory
-    out.mkdir(parents=True, exist_ok=True)
+    (out / "work").mkdir(parents=True, exist_ok=True)
     write_text(out / "options.toml", config_text(options))
-    made = reduce_cuts(
-        options,
-        out,
+    return Context(
+        options=options,
         base=config.parent,
         command=shlex.join(["ewaldite", *sys.argv[1:]]),
         log=run_log(out / "log.txt"),
-        progress=progress_for(sys.stderr, time.monotonic),
+        progress=progress_for(sys.stderr, time.monotonic, out / "work" / "progress.jsonl"),
     )
-    for one in made:
-        figure = cut_figure(one.data["S"], one.cut.name, options.sample.cell)
-        save_figure(one.path.with_suffix(".png"), figure)
-        _say([f"Cut  {one.path}", f"     {one.path.with_suffix('.png')}"])
+
+
+def _report(context: Context, cuts: Sequence[Cut]) -> None:
+    """Draw cuts, and say where they are."""
+    from ewaldite.io.nexus import load
+    from ewaldite.plot.spectrum import cut_figure
+    from ewaldite.plot.style import save_figure
+    from ewaldite.spectroscopy.cut_paths import CutPaths
+
+    for cut in cuts:
+        paths = CutPaths(context.out, cut.name)
+        data = load(paths.result)
+        figure = cut_figure(data["S"], cut.name, context.options.sample.cell)
+        save_figure(paths.picture, figure)
+        _say([f"Cut  {paths.result}", f"     {paths.picture}"])
 
 
 def _say(lines: Sequence[str]) -> None:

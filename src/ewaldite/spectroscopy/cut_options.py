@@ -25,7 +25,6 @@ class NormaliseOptions(Section):
     amount: str | None = Field(
         None, description="of formula units in the beam, as '0.01 mol', for S per formula unit"
     )
-    threads: int | None = Field(None, ge=1, description="default: the processors")
     point_group: str | None = Field(
         None, description="space or point group whose rotations fold the data, as 'P 4/m m m'"
     )

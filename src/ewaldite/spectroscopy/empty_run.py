@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,16 @@ from ewaldite.spectroscopy.cut_background import Background, turned_background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_options import BackgroundOptions
 from ewaldite.spectroscopy.flux import Flux
+from ewaldite.spectroscopy.monitor import Intervals
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
 from ewaldite.spectroscopy.run_input import open_run
 from ewaldite.spectroscopy.self_shielding import cylinder_transmission
 from ewaldite.tables.vanadium import THERMAL_ENERGY
 
 FloatArray = NDArray[np.float64]
+
+_FLUX = ("counts", "variance", "readings", "absent")
+_INTERVALS = ("edges", "of_bin", "time", "duration", "at_sample")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,30 @@ class EmptyRun:
     def turned(self, events: EventSums) -> Background:
         """Background of a cut; see :mod:`.cut_background`."""
         return turned_background(events, self.pixel, self.k_i, self.flux, self.factor)
+
+    def save(self, path: Path) -> None:
+        """Write it to an NPZ file."""
+        arrays: dict[str, Any] = {
+            "pixel": self.pixel, "k_i": self.k_i, "factor": self.factor,
+            "shared": np.array(self.flux.shared),
+        }  # fmt: skip
+        arrays |= {f"flux/{name}": getattr(self.flux, name) for name in _FLUX}
+        arrays |= {
+            f"intervals/{name}": getattr(self.flux.intervals, name) for name in _INTERVALS
+        }
+        with path.open("wb") as stream:
+            np.savez(stream, **arrays)
+
+
+def load_empty(path: Path) -> EmptyRun:
+    """Read what :meth:`EmptyRun.save` wrote."""
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        flux = Flux(
+            Intervals(**{name: content[f"intervals/{name}"] for name in _INTERVALS}),
+            shared=bool(content["shared"]),
+            **{name: content[f"flux/{name}"] for name in _FLUX},
+        )
+        return EmptyRun(content["pixel"], content["k_i"], flux, content["factor"])
 
 
 def read_empty(

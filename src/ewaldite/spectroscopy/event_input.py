@@ -108,6 +108,8 @@ def converted(
     *,
     full: bool = True,
     mask_unknown: bool = False,
+    first: int = 0,
+    stop: int | None = None,
 ) -> Iterator[Converted]:
     """Convert the events of a raw file, in its order.
 
@@ -123,6 +125,8 @@ def converted(
         Whether Q and ω are wanted; see :meth:`Converter.convert`.
     mask_unknown:
         Whether events of no pixel are masked, instead of an error.
+    first, stop:
+        First event, and the one after the last, numbered through all triplets; all if None.
 
     Yields
     ------
@@ -134,18 +138,24 @@ def converted(
     UserError
         If an event is of no pixel.
     """
+    before = 0
     for source in raw.sources:
+        begin = max(first - before, 0)
+        end = source.size if stop is None else min(stop - before, source.size)
+        before += source.size
+        if begin >= end:
+            continue
         flags = converter.pulse_flags(source.pulse_time)
-        for slab in source.slabs(rows):
+        for slab in source.slabs(rows, begin, end):
             events = converter.convert(slab, source.pulse_time, flags, full=full)
             unknown = events.row < 0
             if not mask_unknown and np.any(unknown):
-                first = int(np.argmax(unknown))
+                bad = int(np.argmax(unknown))
                 numbers = converter.instrument.detector_number
                 raise UserError(
                     f"convert the events of {source.name} in {raw.path}",
-                    f"event {slab.start + first + 1} is of detector number "
-                    f"{slab.number[first]}, which no pixel has "
+                    f"event {slab.start + bad + 1} is of detector number "
+                    f"{slab.number[bad]}, which no pixel has "
                     f"(they run from {numbers.min()} to {numbers.max()})",
                     "Give the right file, or [mask] unknown_pixels = true to mask such events.",
                 )

@@ -62,6 +62,20 @@ class Flux:
         return np.asarray(np.where(self.absent, np.nan, per_time * i.time / (2.0 * i.energy)))
 
     @property
+    def total(self) -> FloatArray:
+        """Counts of the whole run; dims (interval), counts."""
+        return np.asarray(self.counts.sum(axis=0))
+
+    @property
+    def total_error(self) -> FloatArray:
+        """Standard error of :attr:`total`; dims (interval), counts."""
+        if not self.shared:
+            return np.asarray(np.sqrt(self.variance.sum(axis=0)))
+        return np.asarray(
+            self.total * np.sqrt(self.variance) / np.maximum(self.readings, 1e-300)
+        )
+
+    @property
     def usable(self) -> NDArray[np.bool_]:
         """Whether the reading is large enough to divide by; dims (step, interval)."""
         enough = self.readings >= MINIMUM_DIVISOR
@@ -128,17 +142,13 @@ def shared_flux(
 
     Parameters
     ----------
-    intervals:
-        Where in energy.
     spectrum:
         dims (interval), counts.
     fractions:
         What :func:`~ewaldite.spectroscopy.monitor.charge_fractions` gives;
         dims (step, interval).
-    variance:
-        dims (interval); the counts themselves if None.
-    minimum_counts, minimum_share:
-        See :func:`resolved_flux`.
+    intervals, variance, minimum_counts, minimum_share:
+        As for :func:`resolved_flux`, with one reading for all steps; dims (interval).
 
     Returns
     -------
@@ -148,13 +158,13 @@ def shared_flux(
     Raises
     ------
     UserError
-        If no interval has enough counts.
+        As :func:`resolved_flux`.
     """
-    read = np.asarray(spectrum, dtype=np.float64)
-    errors = read if variance is None else np.asarray(variance, dtype=np.float64)
-    absent = _absent(intervals, read, minimum_counts, minimum_share)
-    counts = read * np.asarray(fractions, dtype=np.float64)
-    return Flux(intervals, counts, True, errors, read, absent)
+    limits = {"minimum_counts": minimum_counts, "minimum_share": minimum_share}
+    errors = None if variance is None else np.asarray(variance, np.float64)[None]
+    one = resolved_flux(intervals, np.asarray(spectrum, np.float64)[None], errors, **limits)
+    counts = one.readings[0] * np.asarray(fractions, dtype=np.float64)
+    return Flux(intervals, counts, True, one.variance[0], one.readings[0], one.absent)
 
 
 def _absent(

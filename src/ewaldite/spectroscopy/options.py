@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ewaldite.run.options import RunOptions
 from ewaldite.run.section import Section
 from ewaldite.spectroscopy.calibration_options import CalibrationOptions
 from ewaldite.spectroscopy.cut import Cut
@@ -140,6 +141,14 @@ class MonitorOptions(Section):
     )
 
 
+class ComputingOptions(RunOptions):
+    """How the work is done; does not change results."""
+
+    events: int = Field(
+        4_000_000, ge=1, description="of a shard, which is what a killed run may lose"
+    )
+
+
 class SpectroscopyOptions(Section):
     """The whole configuration of a neutron run."""
 
@@ -154,3 +163,4 @@ class SpectroscopyOptions(Section):
     background: BackgroundOptions | None = None
     normalise: NormaliseOptions = NormaliseOptions()
     cut: list[Cut] = Field(default_factory=list)
+    computing: ComputingOptions = ComputingOptions()

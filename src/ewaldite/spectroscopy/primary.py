@@ -218,7 +218,7 @@ def common_opening(
         If there are not two such discs, one of them stands, or several openings let neutrons
         through to the sample.
     """
-    discs = [n for n, c in enumerate(choppers) if c.name.startswith(PULSE_SHAPING)]
+    discs = _pulse_shaping(choppers)
     if len(discs) != 2 or any(choppers[n].frequency == 0.0 for n in discs):
         names = [choppers[n].name for n in discs] or [c.name for c in choppers]
         raise UserError(
@@ -239,6 +239,25 @@ def common_opening(
     return float(np.mean([choppers[n].distance for n in discs])), middles[0]
 
 
-def _middle(beamlet: Beamlet, discs: Sequence[int]) -> float:
+def opening_width(
+    pulse: Pulse,
+    choppers: Sequence[Chopper],
+    wavelengths: tuple[float, float] = (0.0, LONGEST_WAVELENGTH),
+) -> float:
+    """How long both pulse-shaping choppers are open, s; arguments as :func:`common_opening`."""
+    discs = _pulse_shaping(choppers)
+    opened = [_opening(b, discs) for b in transmit(pulse, choppers, wavelengths)]
+    return max(closing - opening for opening, closing in opened)
+
+
+def _pulse_shaping(choppers: Sequence[Chopper]) -> list[int]:
+    return [n for n, c in enumerate(choppers) if c.name.startswith(PULSE_SHAPING)]
+
+
+def _opening(beamlet: Beamlet, discs: Sequence[int]) -> tuple[float, float]:
     windows = [beamlet.openings[n] for n in discs]
-    return (max(w[0] for w in windows) + min(w[1] for w in windows)) / 2.0
+    return max(w[0] for w in windows), min(w[1] for w in windows)
+
+
+def _middle(beamlet: Beamlet, discs: Sequence[int]) -> float:
+    return sum(_opening(beamlet, discs)) / 2.0

@@ -23,6 +23,7 @@ from ewaldite.spectroscopy.primary import (
     common_opening,
     frames_behind,
     from_table,
+    opening_width,
     parked,
     spinning,
 )
@@ -99,6 +100,34 @@ def resolve_primary(options: PrimaryOptions, raw: Discs, length: float, base: Pa
     return from_table(
         length, pulse, choppers, wavelengths=options.wavelengths, earliest=earliest
     )
+
+
+def pulse_width(options: PrimaryOptions, raw: Discs) -> float:
+    """How long the pulse is that the flight times begin with, s.
+
+    With spinning pulse-shaping choppers it is what they let through, where their logs say it;
+    else the pulse of the source.
+
+    Parameters
+    ----------
+    options:
+        The section [primary].
+    raw:
+        Choppers of the file; notes are added to them.
+    """
+    pulse = pulse_of(options)
+    if options.mode != "spinning":
+        return pulse.width
+    try:
+        discs = choppers_of(raw, options, "spinning")
+        return min(opening_width(pulse, discs, options.wavelengths), pulse.width)
+    except (UserError, ValueError) as error:
+        why = error.found if isinstance(error, UserError) else "none is of pulse shaping"
+        raw.notes.append(
+            f"the opening of the pulse-shaping choppers is not known ({why}): pixels within "
+            "[primary] tau of an end of the band are left out; see [vanadium] pulse_width"
+        )
+        return pulse.width
 
 
 def pulse_of(options: PrimaryOptions) -> Pulse:

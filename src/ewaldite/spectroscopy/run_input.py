@@ -89,15 +89,23 @@ class RunInput:
         exposed = exposure(flux, steps.a3 + offset, steps.a4)
         return mask_cells(exposed, self.converter, flux.intervals, steps), steps
 
-    def events(self, tally: EventTally | None = None) -> Iterator[Converted]:
+    def events(
+        self, tally: EventTally | None = None, first: int = 0, stop: int | None = None
+    ) -> Iterator[Converted]:
         """Events slab by slab, with the flags that are not those of cells.
 
-        A tally counts them with all their flags.
+        Parameters
+        ----------
+        tally:
+            Counts them with all their flags.
+        first, stop:
+            First event in the order of the file, and the one after the last; all if None.
         """
         hidden = ~cell_bits(self.converter)
         for slab in converted(
-            self.converter, self.raw, BLOCK, full=False, mask_unknown=self.unknown
-        ):
+            self.converter, self.raw, BLOCK, full=False, mask_unknown=self.unknown,
+            first=first, stop=stop,
+        ):  # fmt: skip
             if tally is not None:
                 tally.add(slab.row, slab.flags)
             yield replace(slab, flags=slab.flags & hidden)

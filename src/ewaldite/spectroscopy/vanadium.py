@@ -78,13 +78,8 @@ def flux_at(flux: Flux, energies: ArrayLike, pulse_width: float, half_width: flo
     i = flux.intervals
     wanted = np.asarray(energies, dtype=np.float64)
     density = np.nansum(flux.density, axis=0)
-    per_count = density / np.maximum(flux.counts.sum(axis=0), 1e-300)
-    if flux.shared:
-        spread = np.sqrt(flux.variance) * flux.counts.sum(axis=0)
-        spread = spread / np.maximum(flux.readings, 1e-300)
-    else:
-        spread = np.sqrt(flux.variance.sum(axis=0))
-    error = np.where(flux.absent, 0.0, per_count * spread)
+    per_count = density / np.maximum(flux.total, 1e-300)
+    error = np.where(flux.absent, 0.0, per_count * flux.total_error)
     inside = _inside(flux, wanted, pulse_width)
     clear = np.flatnonzero(_inside(flux, i.energy, pulse_width))
     value = np.full(wanted.shape, np.nan)
@@ -98,10 +93,10 @@ def flux_at(flux: Flux, energies: ArrayLike, pulse_width: float, half_width: flo
     return FluxAt(value, root)
 
 
-def _at_pixels(
+def flux_at_pixels(
     flux: Flux, energies: FloatArray, pulse_width: float, half_width: float
 ) -> FluxAt:
-    """Flux at the final energies of many pixels, on straight lines over 0.01 meV."""
+    """:func:`flux_at` the final energies of many pixels, on straight lines over 0.01 meV."""
     first, last = (round(float(x) / _LINE) for x in (energies.min(), energies.max()))
     nodes = np.arange(first - 1, last + 2) * _LINE
     at = flux_at(flux, nodes, pulse_width, half_width)
@@ -192,6 +187,48 @@ def debye_waller(
     return np.asarray(np.exp(-mean_square * np.asarray(momentum, np.float64) ** 2))
 
 
+@dataclass(frozen=True)
+class EmptyCan:
+    """Elastic counts of the can or stage alone.
+
+    Attributes
+    ----------
+    counts:
+        In the same window; dims (pixel), counts.
+    ratio:
+        Flux of the vanadium run over that of the empty one.
+    relative:
+        Relative errors of the ratio by reading of the vanadium's monitor, which Φ_V shares, and
+        last that of the empty run's; dims (reading + 1).
+    """
+
+    counts: FloatArray
+    ratio: float
+    relative: FloatArray
+
+    @classmethod
+    def of(cls, counts: ArrayLike, flux: Flux, other: Flux) -> EmptyCan:
+        """From the flux of both runs.
+
+        Parameters
+        ----------
+        counts:
+            dims (pixel), counts.
+        flux, other:
+            Of the vanadium and of the empty run.
+        """
+        total, base = float(flux.counts.sum()), float(other.counts.sum())
+        mine = flux.total_error / max(total, 1e-300)
+        others = float(np.sqrt((other.total_error**2).sum())) / max(base, 1e-300)
+        if not base > 0:
+            raise UserError(
+                "subtract the empty run from vanadium",
+                "its monitor counted nothing",
+                "Give another [vanadium] empty.",
+            )
+        return cls(np.asarray(counts, np.float64), total / base, np.append(mine, -others))
+
+
 def backend_from_vanadium(
     detector_number: ArrayLike,
     final_energy: ArrayLike,
@@ -201,8 +238,7 @@ def backend_from_vanadium(
     shielding: ArrayLike = 1.0,
     debye: ArrayLike = 1.0,
     atoms: float | None = None,
-    empty: ArrayLike | None = None,
-    empty_ratio: float = 0.0,
+    empty: EmptyCan | None = None,
     pulse_width: float,
     elastic_window: float = ELASTIC_WINDOW,
 ) -> Backend:
@@ -224,9 +260,7 @@ def backend_from_vanadium(
         Number of vanadium atoms in the beam in units of 1e24 (so that atoms · barn is cm²);
         unknown if None, then σ_inc/4π is left out too and S is relative.
     empty:
-        Counts of the empty can in the same window; dims (pixel), counts.
-    empty_ratio:
-        Flux of the vanadium run over that of the empty one.
+        The empty can.
     pulse_width:
         Of the source or of the pulse-shaping choppers, s.
     elastic_window:
@@ -246,10 +280,14 @@ def backend_from_vanadium(
     number = np.asarray(detector_number, dtype=np.int64)
     energies = np.asarray(final_energy, dtype=np.float64)
     counted = np.asarray(elastic, dtype=np.float64)
-    below = np.zeros_like(counted) if empty is None else np.asarray(empty, np.float64)
-    at = _at_pixels(flux, energies, pulse_width, elastic_window)
-    net = counted - empty_ratio * below
-    variance = counted + empty_ratio**2 * below
+    at = flux_at_pixels(flux, energies, pulse_width, elastic_window)
+    net, variance, root = counted, counted, at.root
+    if empty is not None:
+        below = empty.ratio * empty.counts
+        net, variance = counted - below, counted + empty.ratio * below
+        # ln N_b falls with Φ_V, and by the share of the can with the ratio
+        share = below / np.where(net > 0, net, 1.0)
+        root = np.hstack([root, np.zeros((energies.size, 1))]) + share[:, None] * empty.relative
     amount = 1.0 if atoms is None else atoms * table.INCOHERENT / (4.0 * np.pi)
     expected = at.value * amount * np.asarray(shielding) * np.asarray(debye)
     good = np.isfinite(expected) & (net > 0) & (variance <= (_LARGEST_ERROR * net) ** 2)
@@ -263,6 +301,9 @@ def backend_from_vanadium(
         )
     value = np.where(good, net / np.where(good, expected, 1.0), 0.0)
     own = np.where(good, variance / np.where(good, net, 1.0) ** 2, 0.0)
-    shared = shared_errors(energies, at.root)
+    shared = shared_errors(energies[good], root[good])
+    own[good] += shared.rest
+    group = np.zeros(number.size, np.int64)
+    group[good] = shared.group
     unit = "dimensionless" if atoms is None else "meV*sr"
-    return Backend(number, value, own + shared.rest, shared.group, shared.modes, unit)
+    return Backend(number, value, own, group, shared.modes, unit)

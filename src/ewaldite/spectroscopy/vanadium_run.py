@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.geometry.neutron import energy
 from ewaldite.model.quantity import parse_quantity
-from ewaldite.spectroscopy.backend import Backend
+from ewaldite.spectroscopy.backend_file import Efficiency, to_scipp
 from ewaldite.spectroscopy.cell_mask import cell_names, masked_cells
 from ewaldite.spectroscopy.cut_options import VanadiumOptions
 from ewaldite.spectroscopy.flux import Flux
@@ -19,14 +23,19 @@ from ewaldite.spectroscopy.options import (
     SampleOptions,
     SpectroscopyOptions,
 )
-from ewaldite.spectroscopy.resolve_primary import pulse_of
+from ewaldite.spectroscopy.resolve_primary import Discs, pulse_width
 from ewaldite.spectroscopy.run_input import RunInput, open_run
 from ewaldite.spectroscopy.self_shielding import (
     VANADIUM,
     cylinder_shielding,
     plate_shielding,
 )
-from ewaldite.spectroscopy.vanadium import backend_from_vanadium, debye_waller
+from ewaldite.spectroscopy.vanadium import (
+    EmptyCan,
+    backend_from_vanadium,
+    debye_waller,
+    flux_at_pixels,
+)
 from ewaldite.tables import vanadium as table
 
 FloatArray = NDArray[np.float64]
@@ -34,10 +43,30 @@ FloatArray = NDArray[np.float64]
 _AVOGADRO = 0.602214076  # 1e24/mol
 
 
-def vanadium_backend(
+@dataclass(frozen=True)
+class ReducedVanadium:
+    """What a vanadium run says of the pixels.
+
+    Attributes
+    ----------
+    efficiency:
+        Of every pixel.
+    data:
+        The same with counts, flux, corrections and masks, as
+        :func:`~ewaldite.spectroscopy.backend_file.to_scipp` names them.
+    notes:
+        What a user should know.
+    """
+
+    efficiency: Efficiency
+    data: sc.DataGroup[Any]
+    notes: tuple[str, ...]
+
+
+def reduce_vanadium(
     options: SpectroscopyOptions, vanadium: VanadiumOptions, base: Path
-) -> tuple[Backend, tuple[str, ...]]:
-    """Efficiency of every pixel from the files of [vanadium].
+) -> ReducedVanadium:
+    """Efficiency of every pixel from the raw files of [vanadium].
 
     Parameters
     ----------
@@ -51,7 +80,7 @@ def vanadium_backend(
     Returns
     -------
     :
-        The efficiency, and what a user should know.
+        The efficiency, with all that it was made of.
 
     Raises
     ------
@@ -59,50 +88,89 @@ def vanadium_backend(
         As :func:`~ewaldite.spectroscopy.run_input.open_run`, or if no pixel has counts and
         flux.
     """
-    plain = options.mask.model_copy(
-        update={"bragg": None, "currat_axe": None, "higher_orders": None, "polygon": []}
-    )
-    bare = options.model_copy(update={"sample": SampleOptions(), "mask": plain})
-    notes: list[str] = []
-    with open_run(bare, RunFileOptions(file=vanadium.file), base) as run:
+    with _open(options, vanadium.file, base) as run:
         counts, flux, tank = _elastic(run, vanadium.elastic)
         one, keep = run.converter.instrument, run.keep
         if cell_names(run.converter):
             middle = (run.start + run.end) / 2
             keep &= ~masked_cells(run.converter, one.k_f[:, None], middle)[:, 0]
-        notes += [f"vanadium: {note}" for note in run.raw.notes]
-    empty, ratio = None, 0.0
+        width = _pulse_width(options, vanadium, run)
+        notes = [f"vanadium: {note}" for note in run.raw.notes]
+    empty = None
     if vanadium.empty is not None:
-        with open_run(bare, RunFileOptions(file=vanadium.empty), base) as run:
-            empty, other, _ = _elastic(run, vanadium.elastic)
-            ratio = float(flux.readings.sum() / other.readings.sum())
-    width = pulse_of(options.primary).width
-    if vanadium.pulse_width is not None:
-        width = parse_quantity(vanadium.pulse_width, "s", "[vanadium] pulse_width")
-    atoms = None
-    if vanadium.mass is not None:
-        grams = parse_quantity(vanadium.mass, "g", "[vanadium] mass")
-        atoms = grams / table.MOLAR_MASS * _AVOGADRO
+        with _open(options, vanadium.empty, base) as run:
+            below, other, _ = _elastic(run, vanadium.elastic)
+            empty = EmptyCan.of(below, flux, other)
     momentum = 2.0 * one.k_f * np.abs(np.sin(np.deg2rad(one.A4 + tank) / 2.0))
+    shielding = _shielding(vanadium, one, tank)
+    debye = debye_waller(momentum, vanadium.temperature)
     made = backend_from_vanadium(
         one.detector_number,
         one.final_energy,
         np.where(keep, counts, 0.0),
         flux,
-        shielding=_shielding(vanadium, one, tank),
-        debye=debye_waller(momentum, vanadium.temperature),
-        atoms=atoms,
+        shielding=shielding,
+        debye=debye,
+        atoms=_atoms(vanadium),
         empty=empty,
-        empty_ratio=ratio,
         pulse_width=width,
         elastic_window=vanadium.elastic,
     )
-    lost = int(np.count_nonzero((made.value <= 0) & keep))
-    if lost:
-        notes.append(f"vanadium: {lost} pixels have no flux or counts, and take no part")
+    at = flux_at_pixels(flux, one.final_energy, width, vanadium.elastic).value
+    absent = made.value <= 0
+    masks = {
+        "left_out": ~keep,
+        "no_flux": keep & absent & ~np.isfinite(at),
+        "few_counts": keep & absent & np.isfinite(at),
+    }
+    for name, said in (
+        ("no_flux", "no flux at their final energy"),
+        ("few_counts", "too few counts"),
+    ):
+        lost = int(np.count_nonzero(masks[name]))
+        if lost:
+            notes.append(f"vanadium: {lost} pixels have {said}, and take no part")
     if vanadium.shape == "none":
         notes.append("vanadium: no shape is given, its self-shielding is left out")
-    return made, tuple(notes)
+    efficiency = Efficiency(made, one.final_energy, one.A4)
+    columns = {
+        "elastic": (counts, "counts"),
+        "flux": (at, "counts/angstrom/meV"),
+        "self_shielding": (shielding, "dimensionless"),
+        "debye_waller": (debye, "dimensionless"),
+        "scattering_angle": (one.A4 + tank, "deg"),
+    }
+    if empty is not None:
+        columns["empty"] = (empty.ratio * empty.counts, "counts")
+    data = to_scipp(efficiency, columns=columns, masks=masks, instrument=one)
+    return ReducedVanadium(efficiency, data, tuple(notes))
+
+
+def _open(
+    options: SpectroscopyOptions, file: Path, base: Path
+) -> AbstractContextManager[RunInput]:
+    """Open a run of vanadium or its can: without crystal, and masks that need one."""
+    plain = options.mask.model_copy(
+        update={"bragg": None, "currat_axe": None, "higher_orders": None, "polygon": []}
+    )
+    bare = options.model_copy(update={"sample": SampleOptions(), "mask": plain})
+    return open_run(bare, RunFileOptions(file=file), base)
+
+
+def _pulse_width(
+    options: SpectroscopyOptions, vanadium: VanadiumOptions, run: RunInput
+) -> float:
+    if vanadium.pulse_width is None:
+        return pulse_width(options.primary, Discs.of(run.raw))
+    return parse_quantity(vanadium.pulse_width, "s", "[vanadium] pulse_width")
+
+
+def _atoms(vanadium: VanadiumOptions) -> float | None:
+    """Number of vanadium atoms in the beam, 1e24."""
+    if vanadium.mass is None:
+        return None
+    grams = parse_quantity(vanadium.mass, "g", "[vanadium] mass")
+    return grams / table.MOLAR_MASS * _AVOGADRO
 
 
 def _elastic(run: RunInput, window: float) -> tuple[FloatArray, Flux, float]:

@@ -144,13 +144,17 @@ class EventSource:
             index=self.index[:pulses],
         )
 
-    def slabs(self, rows: int = SLAB) -> Iterator[EventSlab]:
+    def slabs(
+        self, rows: int = SLAB, first: int = 0, end: int | None = None
+    ) -> Iterator[EventSlab]:
         """Events in order.
 
         Parameters
         ----------
         rows:
             Most events of a slab.
+        first, end:
+            First event, and the one after the last; all if None.
 
         Yields
         ------
@@ -158,19 +162,20 @@ class EventSource:
             Slabs; none for a source without events.
         """
         bounds = np.append(self.index, self.size)
-        for start in range(0, self.size, rows):
-            stop = min(start + rows, self.size)
+        whole = self.size if end is None else min(end, self.size)
+        for start in range(first, whole, rows):
+            stop = min(start + rows, whole)
             # Of pulses without events before the first event the last one holds it
-            first = int(np.searchsorted(bounds[:-1], start, side="right")) - 1
+            pulse = int(np.searchsorted(bounds[:-1], start, side="right")) - 1
             last = int(np.searchsorted(bounds[:-1], stop, side="left"))
-            index = np.clip(bounds[first : last + 1] - start, 0, stop - start)
+            index = np.clip(bounds[pulse : last + 1] - start, 0, stop - start)
             empty = np.zeros(0, dtype=np.int32)
             yield EventSlab(
                 start=start,
                 number=empty if self.number is None else read_rows(self.number, start, stop),
                 offset=read_rows(self.offset, start, stop),
                 scale=self.scale,
-                first_pulse=first,
+                first_pulse=pulse,
                 index=index.astype(np.int64),
             )
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ewaldite.io.nexus.read import FileInfo, is_foreign_hdf5, iterate, load, read_info
+from ewaldite.io.nexus.read import (
+    FileInfo,
+    is_foreign_hdf5,
+    is_result,
+    iterate,
+    load,
+    read_info,
+)
 from ewaldite.io.nexus.sample import Sample
 from ewaldite.io.nexus.shells import shell_means
 from ewaldite.io.nexus.table import TableWriter
@@ -13,6 +20,7 @@ __all__ = [
     "Sample",
     "TableWriter",
     "is_foreign_hdf5",
+    "is_result",
     "iterate",
     "load",
     "read_info",

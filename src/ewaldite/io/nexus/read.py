@@ -211,3 +211,12 @@ def is_foreign_hdf5(path: PathLike) -> bool:
             return "ewaldite_format" not in file.attrs
     except OSError:
         return False
+
+
+def is_result(path: PathLike) -> bool:
+    """Whether a file is one that this program wrote."""
+    try:
+        with h5py.File(path, "r") as file:
+            return "ewaldite_format" in file.attrs
+    except OSError:
+        return False

@@ -1,0 +1,57 @@
+"""Where the files of a cut lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CutPaths:
+    """Files of a cut.
+
+    Attributes
+    ----------
+    out:
+        Folder of the results.
+    name:
+        Of the cut.
+    """
+
+    out: Path
+    name: str
+
+    @property
+    def result(self) -> Path:
+        """S(Q, ω)."""
+        return self.out / "cuts" / f"{self.name}.nxs"
+
+    @property
+    def picture(self) -> Path:
+        """Picture of S(Q, ω)."""
+        return self.out / "cuts" / f"{self.name}.png"
+
+    @property
+    def folder(self) -> Path:
+        """Of what steps hand to one another."""
+        return self.out / "work" / "cuts" / self.name
+
+    @property
+    def setup(self) -> Path:
+        """Grid, pixels, steps and flux."""
+        return self.folder / "exposure.npz"
+
+    @property
+    def events(self) -> Path:
+        """Sums over events."""
+        return self.folder / "events.npz"
+
+    @property
+    def coverage(self) -> Path:
+        """Coverage with its errors."""
+        return self.folder / "coverage.npz"
+
+    @property
+    def background(self) -> Path:
+        """Turned background."""
+        return self.folder / "background.npz"

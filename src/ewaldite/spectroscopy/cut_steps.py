@@ -1,0 +1,170 @@
+"""The steps of a cut: its exposure, events, coverage, background, and S(Q, ω)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipp as sc
+
+from ewaldite.io.nexus import Sample, save
+from ewaldite.model.provenance import installed_version
+from ewaldite.model.quantity import parse_quantity
+from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
+from ewaldite.run.digest import digest, file_checksum
+from ewaldite.run.reduction import run_reduction
+from ewaldite.run.shards import ShardProgress
+from ewaldite.spectroscopy.context import Context
+from ewaldite.spectroscopy.coverage import coverage
+from ewaldite.spectroscopy.coverage_file import load_coverage, save_coverage
+from ewaldite.spectroscopy.cut import Cut
+from ewaldite.spectroscopy.cut_background import Background
+from ewaldite.spectroscopy.cut_events import REASONS, EventSums
+from ewaldite.spectroscopy.cut_paths import CutPaths
+from ewaldite.spectroscopy.cut_setup import load_setup, set_up_cut
+from ewaldite.spectroscopy.empty_run import load_empty
+from ewaldite.spectroscopy.estimators import estimate
+from ewaldite.spectroscopy.event_shards import (
+    CountEvents,
+    CutSums,
+    EventShard,
+    load_sums,
+)
+from ewaldite.spectroscopy.open_runs import RUNS
+from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
+
+_AVOGADRO = 0.602214076  # 1e24/mol
+
+
+def expose(context: Context, cut: Cut) -> None:
+    """Step ``exposure NAME``: grid, pixels, steps of the rotation and their flux."""
+    options = context.options
+    numbers = range(len(options.run))
+    efficiency, notes = vanadium_of(context)
+    runs = [RUNS.get(options, n, context.base) for n in numbers]
+    setup = set_up_cut(cut, options, runs, efficiency).with_notes(notes)
+    context.note(*setup.notes)
+    write_npz(_paths(context, cut).setup, setup.save)
+
+
+def sum_events(context: Context, cut: Cut) -> None:
+    """Step ``events NAME``: sums over the events, shard by shard."""
+    paths = _paths(context, cut)
+    options = context.options
+    runs = [RUNS.get(options, n, context.base) for n in range(len(options.run))]
+    reduction = CountEvents(
+        options.model_dump_json(),
+        context.base,
+        paths.setup,
+        tuple(run.size for run in runs),
+    )
+    work = reduction.plan(
+        memory_budget(options.computing.memory),
+        options.computing.workers or usable_processors(),
+    )
+    content = digest(installed_version(), file_checksum(paths.setup))
+
+    def key(shard: EventShard) -> Key:
+        return Key(f"{shard.run}/{shard.first}", digest(content, shard))
+
+    store = CheckpointStore(paths.folder / "events", suffix=".npz")
+    total = run_reduction(
+        reduction,
+        work,
+        name=f"events {cut.name}",
+        store=ShardStore(store, key, CutSums.save, load_sums),
+        progress=ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
+    )
+    write_npz(paths.events, total.save)
+    store.prune()
+
+
+def cover(context: Context, cut: Cut) -> None:
+    """Step ``coverage NAME``: what the bins would count for S = 1, with its errors."""
+    paths = _paths(context, cut)
+    setup = load_setup(paths.setup)
+    threads = context.options.computing.workers or usable_processors()
+    covered = coverage(setup.grid, setup.pixel, setup.exposed, threads=threads)
+    write_npz(paths.coverage, lambda path: save_coverage(covered, path))
+
+
+def turn_background(context: Context, cut: Cut) -> None:
+    """Step ``background NAME``: the empty run at every rotation of the sample."""
+    paths = _paths(context, cut)
+    setup = load_setup(paths.setup)
+    empty = load_empty(context.work / EMPTY)
+    turned = empty.turned(EventSums(setup.grid, setup.pixel, setup.exposed))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as stream:
+            np.savez(stream, **vars(turned))
+
+    write_npz(paths.background, write)
+
+
+def finish_cut(context: Context, cut: Cut) -> None:
+    """Step ``cut NAME``: S(Q, ω) and its errors, to ``cuts/NAME.nxs``."""
+    paths, options = _paths(context, cut), context.options
+    setup = load_setup(paths.setup)
+    counted = load_sums(paths.events)
+    background = None
+    if options.background is not None:
+        with paths.background.open("rb") as stream, np.load(stream) as content:
+            background = Background(**{name: content[name] for name in content.files})
+    absolute = setup.unit != "dimensionless"
+    events = EventSums(setup.grid, setup.pixel, setup.exposed)
+    events.sums = counted.sums
+    data = estimate(
+        events,
+        load_coverage(paths.coverage),
+        estimator=options.normalise.estimator,
+        background=background,
+        unit="cm^2/meV/sr" if absolute else "dimensionless",
+    )
+    if absolute and options.normalise.amount is not None:
+        data = _per_formula_unit(data, options.normalise.amount)
+    reasons = dict(zip(REASONS, counted.tally.tolist(), strict=True))
+    data["cut"] = cut.model_dump(mode="json")
+    data["reasons"] = reasons
+    paths.result.parent.mkdir(parents=True, exist_ok=True)
+    save(
+        paths.result,
+        data,
+        context.provenance(*_files(context), notes=setup.notes),
+        sample=Sample(cell=options.sample.cell),
+    )
+    covered = ~data["S"].masks["no_coverage"].values
+    context.log.info(
+        "cut %s: %s events, %s of %s bins have coverage",
+        cut.name,
+        f"{reasons['in_cut']:,}",
+        f"{np.count_nonzero(covered):,}",
+        f"{covered.size:,}",
+    )
+
+
+def _per_formula_unit(data: sc.DataGroup[Any], amount: str) -> sc.DataGroup[Any]:
+    """S in barn/meV/sr for each of the formula units in the beam."""
+    mole = parse_quantity(amount, "mol", "[normalise] amount")
+    per_unit = sc.scalar(1.0 / (mole * _AVOGADRO), unit="barn/cm^2")
+    for name in ("S", "lower", "upper"):
+        data[name] = data[name] * per_unit
+    for name in ("counting_variance", "common_variance"):
+        data[name] = data[name] * per_unit.value**2
+    return data
+
+
+def _paths(context: Context, cut: Cut) -> CutPaths:
+    return CutPaths(context.out, cut.name)
+
+
+def _files(context: Context) -> list[Path | None]:
+    options = context.options
+    files: list[Path | None] = [run.file for run in options.run]
+    if options.vanadium is not None:
+        files += [options.vanadium.file, options.vanadium.empty]
+    if options.background is not None:
+        files.append(options.background.file)
+    return files
