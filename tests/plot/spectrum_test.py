@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipp as sc
+from matplotlib.colors import LogNorm
 
 from ewaldite.plot.spectrum import cut_figure
 from ewaldite.plot.style import figure_bytes
+from plot.cuts import stored
 
 UNITS = {"h": "one", "l": "one", "Q": "1/angstrom", "energy_transfer": "meV"}
 
@@ -35,7 +39,7 @@ def test_a_map_has_its_first_axis_across() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("h (r.l.u.)", "energy transfer (meV)")
     (mesh,) = axes.collections
     shown = np.ma.getmaskarray(mesh.get_array())
-    assert shown.shape == (5, 3)
+    assert shown.shape == (3, 5)
     assert shown.sum() == 1
     assert "S(Q, ω)" in bar.get_ylabel()
 
@@ -64,3 +68,52 @@ def test_two_indices_are_drawn_at_their_angle() -> None:
     # reciprocal axes: 180 - beta
     assert angle == pytest.approx(120, abs=0.1)
     assert figure_bytes(cut_figure(data)).startswith(b"\x89PNG")
+
+
+EVENTS = np.arange(12.0).reshape(4, 3) ** 2
+COVERAGE = np.where(EVENTS == 1, 0.0, 10.0)
+
+
+def stored_map(first: str, second: str, **integrate: list[float]) -> sc.DataGroup[Any]:
+    edges = {first: np.linspace(-1, 1, 5), second: np.linspace(0, 3, 4)}
+    return stored(EVENTS, COVERAGE, edges, integrate)
+
+
+def test_coverage_stands_beside_and_absent_bins_are_absent_in_both() -> None:
+    figure = cut_figure(stored_map("h", "energy_transfer", k=[-0.1, 0.1], l=[0.9, 1.1]), "a")
+    left, right = figure.axes[:2]
+    for axes, values in ((left, EVENTS / 10), (right, COVERAGE)):
+        (mesh,) = axes.collections
+        shown = mesh.get_array()
+        absent = np.ma.getmaskarray(shown)
+        np.testing.assert_array_equal(absent, COVERAGE == 0)
+        np.testing.assert_allclose(shown[~absent], values[~absent])
+        np.testing.assert_allclose(mesh.get_coordinates()[:, 0, 0], np.linspace(-1, 1, 5))
+    assert left.get_xlabel() == right.get_xlabel() == "(h, 0, 1) (r.l.u.)"
+    assert left.get_title(loc="right") == "−0.1 < k < 0.1, 0.9 < l < 1.1"
+    assert figure.axes[3].get_ylabel() == "S(Q, ω) (cm²/meV/sr)"
+    assert "coverage" in figure.axes[2].get_ylabel()
+
+
+def test_logarithmic_colours_keep_what_is_zero() -> None:
+    figure = cut_figure(stored_map("h", "energy_transfer"), scale="log")
+    (mesh,) = figure.axes[0].collections
+    norm = mesh.norm
+    assert isinstance(norm, LogNorm)
+    assert np.ma.getmaskarray(mesh.get_array()).sum() == 1
+    # the bin without events has the lowest colour, not that of an absent one
+    assert mesh.get_array()[0, 0] < norm.vmin
+    np.testing.assert_allclose(mesh.cmap(norm(mesh.get_array()[0, 0])), mesh.cmap(0.0))
+    assert norm.vmax / norm.vmin <= 1001
+
+
+def test_a_map_of_two_axes_of_the_lattice_has_its_angle_in_both_panels() -> None:
+    figure = cut_figure(stored_map("h", "k", l=[-0.1, 0.1]), cell=(5, 5, 6, 90, 90, 120))
+    for axes in figure.axes[:2]:
+        corners = axes.collections[0].get_coordinates()
+        along, aside = corners[-1, 0] - corners[0, 0], corners[0, -1] - corners[0, 0]
+        cosine = along @ aside / np.linalg.norm(along) / np.linalg.norm(aside)
+        assert cosine == pytest.approx(0.5)
+        assert axes.get_aspect() == 1
+    texts = {t.get_text() for t in figure.axes[0].texts}
+    assert {"h (r.l.u.)", "k (r.l.u.)"} <= texts

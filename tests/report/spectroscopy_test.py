@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import scipp as sc
 
 from ewaldite.errors import UserError
-from ewaldite.io.nexus import save
+from ewaldite.io.nexus import load, save
 from ewaldite.report.spectroscopy import report_spectroscopy
+from ewaldite.report.spectroscopy_cut import vanadium_section
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.run_input import open_run
@@ -39,19 +45,84 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_the_page_says_what_was_counted(out: Path) -> None:
-    path = report_spectroscopy(out)
-    text = path.read_text(encoding="utf-8")
-    import ewaldite
+def group(path: Path) -> sc.DataGroup[Any]:
+    found = load(path)
+    assert isinstance(found, sc.DataGroup)
+    return found
 
-    view = ewaldite.load(out / VIEWS)["sample"]  # type: ignore[index]
-    for number in (view["events"], view["masks"]["tube_end"]):
-        assert f"{number:,}" in text
-    cut = ewaldite.load(out / "cuts" / "e.nxs")
-    assert f"{cut['reasons']['in_cut']:,}" in text  # type: ignore[index]
-    assert "N_b is 1" in text
-    assert "earliest_at_sample" in text
-    assert "http" not in text.replace("http://www.w3.org", "")
+
+def text_of(out: Path) -> str:
+    return report_spectroscopy(out).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(out: Path) -> str:
+    return text_of(out)
+
+
+def cells(text: str, first: str) -> list[str]:
+    """Cells of the row of a table that begins so."""
+    (row,) = re.findall(rf"<tr><td>{re.escape(first)}</td>(.*?)</tr>", text)
+    return re.findall(r"<td[^>]*>(.*?)</td>", row)
+
+
+def test_the_page_says_what_became_of_the_events(out: Path, page: str) -> None:
+    text, view = page, group(out / VIEWS)["sample"]
+    total, ends = view["events"], view["masks"]["tube_end"]
+    assert 0 < ends < total
+    assert cells(text, "read") == [f"{total:,}", "100.00 %"]
+    assert cells(text, "mask tube_end") == [f"{ends:,}", f"{100 * ends / total:.2f} %"]
+    assert cells(text, "without a mask")[0] == f"{total - view['rejected']:,}"
+    assert f"counted {view['monitor'].sum().value:,.0f}." in text
+
+
+def test_the_page_says_what_the_cut_holds(out: Path, page: str) -> None:
+    text, cut = page, group(out / "cuts" / "e.nxs")
+    assert cells(text, "in the cut")[0] == f"{cut['reasons']['in_cut']:,}"
+    seen = ~cut["S"].masks["no_coverage"].values
+    assert cells(text, "without coverage") == [str(np.count_nonzero(~seen))]
+    many = np.count_nonzero(cut["events"].values >= 20)
+    assert cells(text, "with 20 events or more") == [str(many)]
+    counting = np.sqrt(cut["counting_variance"].values) / cut["S"].values
+    shown = cells(text, "median relative error, counting (%)")[0]
+    assert float(shown) == pytest.approx(100 * np.median(counting[seen]), rel=1e-3)
+
+
+def test_the_page_stands_by_itself(page: str) -> None:
+    assert "N_b = 1" in page
+    assert "earliest_at_sample" in page
+    assert page.count("data:image/png;base64,") == 4
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_vanadium_by_arc(out: Path) -> None:
+    pixels = group(out / VIEWS)["sample"]["pixels"]
+    value = 2.0 + pixels.coords["arc"].values
+    n_b = sc.DataArray(
+        sc.array(dims=["pixel"], values=value, variances=(0.03 * value) ** 2, unit="meV*sr"),
+        coords=dict(pixels.coords),
+        masks=dict(pixels.masks),
+    )
+    section = vanadium_section(sc.DataGroup({"N_b": n_b}), wanted=True)
+    kept = np.count_nonzero(~pixels.masks["no_part"].values) // 5
+    (table,) = section.tables
+    assert table.rows[2] == ("3.8", kept, 4.0, 0.0, pytest.approx(3.0))
+    assert len(section.figures) == 1
+    assert "not in its folder" in vanadium_section(None, wanted=True).text
+
+
+def test_only_cuts_of_the_run_are_shown(out: Path, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts"
+    shutil.copytree(out / "cuts", cuts)
+    shutil.copy(cuts / "e.nxs", cuts / "old.nxs")
+    os.utime(cuts / "old.nxs", (0, 0))
+    assert "Cut old" not in text_of(tmp_path)
+
+
+def test_without_views_of_runs(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "cuts").mkdir()
+    shutil.copy(out / "cuts" / "e.nxs", tmp_path / "cuts")
+    assert "1 cut of S(Q, ω)." in text_of(tmp_path)
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import scipp as sc
 from ewaldite.io.bifrost.components import RawChopper
 from ewaldite.io.nexus import load, save
 from ewaldite.simulate.bifrost_source import Source
+from ewaldite.spectroscopy.chopper_view import chopper_view
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.run_input import open_run
-from ewaldite.spectroscopy.run_view import chopper_view, view_run
+from ewaldite.spectroscopy.run_view import view_run
 from spectroscopy.simulated_files import (
     PARKED,
     SPINNING,
@@ -60,7 +61,7 @@ def test_pixels_hold_all_events(parked: Any) -> None:
 
 def test_masks_are_named_and_counted(parked: Any) -> None:
     made, _ = parked
-    ends = made["pixels"].coords["pixel"].values
+    ends = made["pixels"].coords["position_in_tube"].values
     cut_off = (ends < 4) | (ends >= 96)
     np.testing.assert_array_equal(made["pixels"].masks["no_part"].values, cut_off)
     both = made["pixels"].values + made["pixels"].coords["rejected"].values

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Normal = Literal["h", "k", "l"]
 FloatArray = NDArray[np.float64]
 
+# Part of its length by which a way out of the region is one to the side
+_SIDEWAYS = 0.7
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -146,8 +149,10 @@ def _draw_edge(
 ) -> None:
     """Ticks and label of the edge along one axis, on the side away from the centre."""
     name = plane.across if first else plane.up
-    along = plane.basis[0 if first else 1]
-    outward = np.array([along[1], -along[0]]) / np.linalg.norm(along)
+    along, aside = plane.basis if first else plane.basis[::-1]
+    # the way on which the lines of constant index leave the region: so labels of two edges
+    # part at a corner whatever its angle
+    outward = aside / np.linalg.norm(aside)
 
     def place(value: float, across_from: float = other[0]) -> tuple[float, float]:
         pair = (value, across_from) if first else (across_from, value)
@@ -156,6 +161,7 @@ def _draw_edge(
 
     if (np.array(place(sum(limits) / 2)) - centre) @ outward < 0:
         outward = -outward
+    sideways = abs(outward[0]) > _SIDEWAYS
     for value in _ticks(*limits):
         if grid:
             line = np.array([place(value), place(value, other[1])])
@@ -163,9 +169,9 @@ def _draw_edge(
         axes.annotate(
             f"{value:g}".replace("-", "−"),
             xy=place(value),
-            xytext=_offset(12 * outward),
+            xytext=_offset((7 if sideways else 12) * outward),
             textcoords="offset points",
-            ha="center",
+            ha=("right" if outward[0] < 0 else "left") if sideways else "center",
             va="center",
             fontsize=8,
             color=INK,
@@ -176,11 +182,11 @@ def _draw_edge(
     axes.annotate(
         f"{name} ({plane.unit})",
         xy=place(sum(limits) / 2),
-        xytext=_offset(30 * outward),
+        xytext=_offset((42 if sideways else 30) * outward),
         textcoords="offset points",
         ha="center",
         va="center",
-        rotation=angle,
+        rotation=angle if angle <= 90 else angle - 180,
         fontsize=9,
         color=INK,
         annotation_clip=False,

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipp as sc
 from numpy.typing import ArrayLike
 
-from ewaldite.plot.slices import draw_slice
-from ewaldite.plot.style import (
-    ABSENT,
-    COLOURS,
-    INK,
-    new_figure,
-    robust_limits,
-    tidy,
-    unit_label,
+from ewaldite.plot.cut_curve import curve_figure
+from ewaldite.plot.cut_map import (
+    COLOURS_OF_COVERAGE,
+    Scale,
+    colour_bar_of,
+    colour_scale,
+    draw_map,
 )
+from ewaldite.plot.cut_parts import CutParts, s_label
+from ewaldite.plot.style import FAINT, INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
 _LAYERS = 6
-_NAMES = {"energy_transfer": "energy transfer", "Q": "|Q|"}
-_INDICES = {"h", "k", "l"}
 
 
-def cut_figure(data: sc.DataArray, title: str = "", cell: ArrayLike | None = None) -> Figure:
+def cut_figure(
+    data: sc.DataGroup[Any] | sc.DataArray,
+    title: str = "",
+    cell: ArrayLike | None = None,
+    *,
+    scale: Scale = "linear",
+) -> Figure:
     """Picture of a cut.
 
-    One dimension is drawn with error bars, two as a map. Of three, up to six layers are shown
-    side by side, of four those in the middle of the fourth axis. Where there is no coverage a
-    map is grey.
+    One dimension is drawn with error bars, two as a map with its coverage beside. Of three, up
+    to six layers are shown side by side, of four those in the middle of the fourth axis. Where
+    there is no coverage a map is grey.
 
     Parameters
     ----------
     data:
-        S with variances, coordinates of edges, NaN where there is no coverage; dims (axis, …).
+        A cut as it is stored (S, its limits, events, coverage, and the record of the cut), or
+        S alone with variances; dims (axis, …), coordinates of edges, NaN where there is no
+        coverage.
     title:
         Above it.
     cell:
-        a, b, c, α, β, γ; Å and degrees. With it, two axes out of h, k, l are drawn at their
-        true angle.
+        a, b, c, α, β, γ; Å and degrees. With it, two axes of reciprocal space are drawn at
+        their true angle.
+    scale:
+        Of the colours of S.
 
     Returns
     -------
@@ -56,92 +63,117 @@ def cut_figure(data: sc.DataArray, title: str = "", cell: ArrayLike | None = Non
     MissingExtraError
         If matplotlib is not installed.
     """
-    if data.ndim == 1:
-        return _curve(data, title)
-    layers = _layers(data)
+    parts = CutParts.of(data)
+    if parts.s.ndim == 1:
+        return curve_figure(data, title)
+    if parts.s.ndim == 2:
+        return map_figure(parts, title, cell, scale=scale)
+    layers = _layers(parts)
     columns = min(len(layers), 3)
     rows = -(-len(layers) // columns)
-    width = 6.8 if columns == 1 else 3.6 * columns
-    figure = new_figure(width, (4.8 if columns == 1 else 3.2) * rows)
+    figure = new_figure(3.6 * columns, 3.2 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    seen = np.concatenate([layer.values[np.isfinite(layer.values)] for _, layer in layers])
-    limits = robust_limits(seen)
-    mesh = None
-    for axes, (name, layer) in zip(panels, layers, strict=False):
-        mesh = _map(axes, layer, limits, cell)
-        axes.set_title(name, fontsize=9, color=INK)
+    colours = colour_scale(np.concatenate([one.s.values.ravel() for one in layers]), scale)
+    for axes, one in zip(panels, layers, strict=False):
+        mesh = draw_map(axes, one.s, one.axes, colours, cell=cell)
+        axes.set_title(_last_range(one), fontsize=9, color=INK)
     for axes in panels[len(layers) :]:
         axes.set_axis_off()
     if title:
         figure.suptitle(title, fontsize=11, color=INK)
-    if mesh is not None:
-        bar = figure.colorbar(mesh, ax=panels.tolist(), shrink=0.8, aspect=30, extend="both")
-        bar.set_label(_s_label(data), fontsize=9, color=INK)
-        bar.ax.tick_params(labelsize=8, colors=INK)
+    colour_bar_of(figure, mesh, panels.tolist(), s_label(parts.s), extend="both")
     return figure
 
 
-def _curve(data: sc.DataArray, title: str) -> Figure:
-    figure = new_figure(6.8, 4.0)
-    axes = figure.add_subplot()
-    (dim,) = data.dims
-    edges = data.coords[dim].values
-    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-    axes.errorbar(
-        middle, data.values, np.sqrt(data.variances), half, fmt=".", markersize=4,
-        color=COLOURS[0], ecolor=COLOURS[0], elinewidth=0.8,
-    )  # fmt: skip
-    tidy(axes, xlabel=_label(data, dim), ylabel=_s_label(data), title=title)
-    return figure
+def map_figure(
+    parts: CutParts, title: str = "", cell: ArrayLike | None = None, *, scale: Scale = "linear"
+) -> Figure:
+    """Picture of a cut of two axes, and of its coverage where that is known.
 
-
-def _map(
-    axes: Axes, layer: sc.DataArray, limits: tuple[float, float], cell: ArrayLike | None
-) -> QuadMesh:
-    import matplotlib
-
-    across, up = layer.dims
-    if cell is not None and {across, up} <= _INDICES:
-        if across > up:
-            layer = layer.transpose([up, across]).copy()
-        return draw_slice(axes, layer, cell, limits=limits)
-    mesh = axes.pcolormesh(
-        layer.coords[across].values,
-        layer.coords[up].values,
-        np.ma.masked_invalid(layer.values.T),
-        cmap=matplotlib.colormaps["viridis"].with_extremes(bad=ABSENT),
-        vmin=limits[0],
-        vmax=limits[1],
-        rasterized=True,
-        linewidth=0,
+    Parameters
+    ----------
+    parts:
+        What is drawn.
+    title:
+        Above it.
+    cell:
+        a, b, c, α, β, γ; Å and degrees; None: axes are drawn square.
+    scale:
+        Of the colours of S; those of the coverage are logarithmic.
+    """
+    aspect = _aspect(parts, cell)
+    if parts.coverage is None:
+        figure = new_figure(6.8, 4.8 if aspect is None else _height(4.6 * aspect))
+        left = figure.add_subplot()
+    else:
+        figure = new_figure(11.0, 4.6 if aspect is None else _height(4.3 * aspect))
+        left, right = figure.subplots(1, 2, width_ratios=[1.35, 1.0])
+        draw_coverage(figure, right, parts, cell)
+    if aspect is not None:
+        figure.set_layout_engine("compressed")
+    mesh = draw_map(
+        left, sc.values(parts.s), parts.axes, colour_scale(parts.s.values, scale), cell=cell
     )
-    axes.set_xlabel(_label(layer, across), fontsize=9, color=INK)
-    axes.set_ylabel(_label(layer, up), fontsize=9, color=INK)
-    axes.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
-    return mesh
+    colour_bar_of(figure, mesh, [left], s_label(parts.s), extend="both")
+    left.set_title(title, fontsize=10, color=INK, loc="left", pad=8)
+    left.set_title(parts.axes.ranges, fontsize=8, color=FAINT, loc="right", pad=8)
+    return figure
 
 
-def _layers(data: sc.DataArray) -> list[tuple[str, sc.DataArray]]:
-    if data.ndim == 4:
-        last = data.dims[3]
-        data = data[last, data.sizes[last] // 2]
-    if data.ndim == 2:
-        return [("", sc.values(data))]
-    dim = data.dims[2]
-    edges = data.coords[dim].values
-    chosen = np.unique(np.linspace(0, data.sizes[dim] - 1, _LAYERS).round().astype(int))
-    return [
-        (f"{_label(data, dim)}: {edges[i]:g} to {edges[i + 1]:g}", sc.values(data[dim, i]))
-        for i in chosen.tolist()
-    ]
+def draw_coverage(
+    figure: Figure, axes: Axes, parts: CutParts, cell: ArrayLike | None = None
+) -> None:
+    """Draw the coverage of a cut of two axes, with logarithmic colours and their bar.
+
+    Parameters
+    ----------
+    figure, axes:
+        Where.
+    parts:
+        The cut.
+    cell:
+        a, b, c, α, β, γ; Å and degrees; None: axes are drawn square.
+
+    Raises
+    ------
+    ValueError
+        If the coverage is not known.
+    """
+    if parts.coverage is None:
+        raise ValueError("the cut does not hold its coverage")
+    covered = parts.coverage
+    colours = colour_scale(covered.values[covered.values > 0], "log")
+    mesh = draw_map(axes, covered, parts.axes, colours, cell=cell, palette=COLOURS_OF_COVERAGE)
+    unit = "counts/Å" if parts.s.unit == sc.units.one else "counts/Å · meV sr"
+    colour_bar_of(figure, mesh, [axes], f"coverage ({unit})", extend="both")
+    axes.set_title("coverage", fontsize=9, color=FAINT, loc="left", pad=8)
 
 
-def _label(data: sc.DataArray, dim: str) -> str:
-    unit = data.coords[dim].unit
-    text = "r.l.u." if unit == sc.units.one else unit_label(unit)
-    return f"{_NAMES.get(dim, dim)} ({text})"
+def _aspect(parts: CutParts, cell: ArrayLike | None) -> float | None:
+    """Height over width of a plane of reciprocal space; None for other maps."""
+    if cell is None or not parts.axes.is_plane():
+        return None
+    across, up = (parts.s.coords[d].values for d in parts.s.dims)
+    x, y = parts.axes.plane(cell).points(across[[0, -1], None], up[None, [0, -1]])
+    return float(np.ptp(y) / np.ptp(x))
 
 
-def _s_label(data: sc.DataArray) -> str:
-    unit = "" if data.unit == sc.units.one else unit_label(data.unit)
-    return f"S(Q, ω) ({unit or 'arb. units'})"
+def _height(panel: float) -> float:
+    return min(max(panel + 1.0, 2.8), 9.0)
+
+
+def _layers(parts: CutParts) -> list[CutParts]:
+    if parts.s.ndim == 4:
+        last = str(parts.s.dims[3])
+        parts = parts.layer(last, parts.s.sizes[last] // 2)
+    dim = str(parts.s.dims[2])
+    chosen = np.unique(np.linspace(0, parts.s.sizes[dim] - 1, _LAYERS).round().astype(int))
+    return [parts.layer(dim, i) for i in chosen.tolist()]
+
+
+def _last_range(one: CutParts) -> str:
+    name = list(one.axes.integrate)[-1]
+    low, high = one.axes.integrate[name]
+    label = CutParts.of(one.s).axes
+    text = label.label(name) if name in label.axes else one.axes.label(name)
+    return f"{text}: {low:g} to {high:g}".replace("-", "−")

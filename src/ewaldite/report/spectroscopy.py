@@ -15,6 +15,8 @@ from ewaldite.io.nexus import load, read_info
 from ewaldite.model.provenance import Provenance
 from ewaldite.report.model import Section, Table
 from ewaldite.report.page import write_report
+from ewaldite.report.spectroscopy_cut import cut_section, vanadium_section
+from ewaldite.report.spectroscopy_run import run_section
 from ewaldite.spectroscopy.run_view import VIEWS
 
 Group = sc.DataGroup[Any]
@@ -27,8 +29,8 @@ def report_spectroscopy(out: Path) -> Path:
     left in the folder is not shown; ``cuts/NAME.nxs`` of every cut of the options;
     ``runs.nxs``, a group by the name of the run of what
     :func:`~ewaldite.spectroscopy.run_view.view_run` gives; and, where the options have
-    [vanadium], ``vanadium.nxs`` with ``N_b`` (dims (row); coordinates ``detector_number``,
-    ``arc``, ``channel``, ``tube``, ``pixel``). The last two may be absent: their sections are
+    [vanadium], ``vanadium.nxs`` with ``N_b`` (dims (pixel); coordinates ``arc``, ``channel``,
+    ``tube``, ``position_in_tube``). The last two may be absent: their sections are
     then shorter.
 
     Parameters
@@ -58,10 +60,15 @@ def report_spectroscopy(out: Path) -> Path:
     names = [cut["name"] for cut in options.get("cut", [])] or [files[-1].stem]
     cuts = {n: _group(out / "cuts" / f"{n}.nxs") for n in names if _is_cut(out, n)}
     views = _group(out / VIEWS) if (out / VIEWS).is_file() else sc.DataGroup({})
+    vanadium = out / "vanadium.nxs"
+    wanted = options.get("vanadium") is not None
+    found = _group(vanadium) if wanted and vanadium.is_file() else None
+    cell = options.get("sample", {}).get("cell")
     sections = [
         _overview(views, cuts, provenance),
-        *(_run(name, view) for name, view in views.items()),
-        *(_cut(name, data) for name, data in cuts.items()),
+        *(cut_section(name, data, cell) for name, data in cuts.items()),
+        *(run_section(str(name), view) for name, view in views.items()),
+        vanadium_section(found, wanted),
     ]
     path = out / "report.html"
     write_report(
@@ -85,27 +92,29 @@ def _group(path: Path) -> Group:
 
 
 def _overview(views: Group, cuts: Mapping[str, Group], provenance: Provenance) -> Section:
-    events = sum(view["events"] for view in views.values())
-    rejected = sum(view["rejected"] for view in views.values())
+    events = sum(int(view["events"]) for view in views.values())
+    rejected = sum(int(view["rejected"]) for view in views.values())
+    runs, made = _many(len(views), "run"), _many(len(cuts), "cut")
     text = (
-        f"{len(views)} runs with {events:,} events, {events - rejected:,} of them without a "
-        f"mask, became {len(cuts)} cuts."
+        f"{made} of S(Q, ω)."
+        if not views
+        else (
+            f"{runs} with {events:,} events, {events - rejected:,} of them without a mask, "
+            f"became {made} of S(Q, ω)."
+        )
     )
-    return Section("Result", text=text, notes=provenance.notes)
+    rows = tuple(
+        (
+            name,
+            " × ".join(map(str, data["S"].shape)),
+            int(np.count_nonzero(~data["S"].masks["no_coverage"].values)),
+            int(data["reasons"]["in_cut"]),
+        )
+        for name, data in cuts.items()
+    )
+    table = Table(("cut", "bins", "with coverage", "events"), rows)
+    return Section("Result", text=text, tables=(table,), notes=provenance.notes)
 
 
-def _run(name: str, view: Group) -> Section:
-    table = Table.of_counts(view["masks"], view["events"], what="events")
-    return Section(f"Run {name}", tables=(table,))
-
-
-def _cut(name: str, data: Group) -> Section:
-    covered = ~data["S"].masks["no_coverage"].values
-    rows: list[tuple[str, float]] = [
-        (f"events {reason.replace('_', ' ')}", n) for reason, n in data["reasons"].items()
-    ]
-    rows += [
-        ("bins", covered.size),
-        ("bins with coverage", int(np.count_nonzero(covered))),
-    ]
-    return Section(f"Cut {name}", tables=(Table(("what", "number"), tuple(rows)),))
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -8,13 +8,12 @@ import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
-from ewaldite.io.bifrost.components import RawChopper
 from ewaldite.model.quantity import parse_quantity
-from ewaldite.spectroscopy.chopper import Chopper
+from ewaldite.spectroscopy.chopper_view import chopper_view, transmitted
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.monitor import Intervals, intervals
 from ewaldite.spectroscopy.options import SpectroscopyOptions
-from ewaldite.spectroscopy.resolve_primary import delay_of, pulse_of, turns
+from ewaldite.spectroscopy.resolve_primary import pulse_of
 from ewaldite.spectroscopy.run_input import RunInput
 
 FloatArray = NDArray[np.float64]
@@ -47,10 +46,11 @@ def view_run(
     :
         ``file``; ``events``, ``masks`` (by name) and ``rejected``, numbers; ``pixels``, see
         :func:`pixel_view`; ``monitor``, see :func:`monitor_view`; ``choppers``, see
-        :func:`chopper_view`; ``way``, numbers of the way in: ``mode``, ``sample``,
-        ``monitor``, ``reference`` (m), ``reference_time``, ``pulse_start``, ``pulse_end``,
-        ``earliest``, ``period`` (s), ``band`` (Å, two); ``a3`` and ``a4``: first and last value
-        in degrees and the number of entries; ``notes``.
+        :func:`~.chopper_view.chopper_view`; ``paths``, see
+        :func:`~.chopper_view.transmitted`; ``way``, numbers of the way in: ``mode``,
+        ``sample``, ``monitor``, ``reference`` (m), ``reference_time``, ``pulse_start``,
+        ``pulse_end``, ``earliest``, ``period`` (s), ``band`` (Å, two); ``a3`` and
+        ``a4``: lowest and highest value in degrees and the number of entries; ``notes``.
     """
     converter = run.converter
     primary, frames = converter.primary, converter.primary.frames
@@ -68,6 +68,14 @@ def view_run(
         "period": frames.period,
         "band": list(_band(monitor)),
     }
+    corners = transmitted(
+        pulse,
+        run.raw.choppers,
+        primary,
+        _band(monitor),
+        parked=options.primary.mode == "parked",
+    )
+    paths = [sc.array(dims=["corner", "axis"], values=one) for one in corners]
     instrument = converter.instrument
     angles = {
         name: [float(log.value.min()), float(log.value.max()), int(log.value.size)]
@@ -85,6 +93,7 @@ def view_run(
             "choppers": sc.DataGroup(
                 {disc.name: chopper_view(disc, until) for disc in run.raw.choppers}
             ),
+            "paths": sc.DataGroup({str(n): one for n, one in enumerate(paths)}),
             "way": way,
             **angles,
             "notes": list(dict.fromkeys(run.raw.notes)),
@@ -105,20 +114,21 @@ def pixel_view(run: RunInput, tally: EventTally) -> sc.DataArray:
     Returns
     -------
     :
-        Events without a mask; dims (row), counts, float64; coordinates ``rejected`` (counts),
-        ``detector_number``, ``arc``, ``channel``, ``tube``, ``pixel`` (from 0), and a mask
-        ``no_part`` of pixels that were left out as a whole.
+        Events without a mask; dims (pixel), counts, float64; coordinates ``rejected`` (counts),
+        ``detector_number``, ``arc``, ``channel``, ``tube``, ``position_in_tube`` (from 0), and
+        a mask ``no_part`` of pixels that were left out as a whole.
     """
     one = run.converter.instrument
+    names = {name: name for name in ("detector_number", "arc", "channel", "tube")}
     coords = {
-        name: sc.array(dims=["row"], values=getattr(one, name))
-        for name in ("detector_number", "arc", "channel", "tube", "pixel")
+        name: sc.array(dims=["pixel"], values=getattr(one, source), unit=None)
+        for name, source in {**names, "position_in_tube": "pixel"}.items()
     }
     rejected = tally.rejected.astype(np.float64)
     return sc.DataArray(
-        sc.array(dims=["row"], values=tally.kept.astype(np.float64), unit="counts"),
-        coords={**coords, "rejected": sc.array(dims=["row"], values=rejected, unit="counts")},
-        masks={"no_part": sc.array(dims=["row"], values=~run.keep)},
+        sc.array(dims=["pixel"], values=tally.kept.astype(np.float64), unit="counts"),
+        coords={**coords, "rejected": sc.array(dims=["pixel"], values=rejected, unit="counts")},
+        masks={"no_part": sc.array(dims=["pixel"], values=~run.keep)},
     )
 
 
@@ -143,45 +153,6 @@ def monitor_view(run: RunInput, options: SpectroscopyOptions) -> sc.DataArray:
     where = intervals(monitor.edges - offset, monitor.distance, run.converter.primary)
     counts = where.gather(monitor.counts.sum(axis=0))
     return _spectrum(where, counts, monitor.name, monitor.distance)
-
-
-def chopper_view(disc: RawChopper, until: float) -> sc.DataGroup[Any]:
-    """When a disc is open.
-
-    Parameters
-    ----------
-    disc:
-        As the file describes it.
-    until:
-        Last time that is asked for, s after the pulse.
-
-    Returns
-    -------
-    :
-        ``distance`` (m), ``state`` (``"turns"``, ``"stands"``, or ``"unknown"`` where the file
-        lacks logs or slits), ``frequency`` (Hz), and ``openings``; dims (opening, edge), s.
-    """
-    openings, frequency = np.zeros((0, 2)), 0.0
-    if disc.speed is None:
-        state = "unknown"
-    elif not turns(disc):
-        state = "stands"
-    else:
-        frequency = float(np.median(disc.speed[1]))
-        delay = delay_of(disc)
-        state = "unknown" if delay is None or not disc.slits.size else "turns"
-        if state == "turns" and delay is not None:
-            when = float(np.median(delay[1]))
-            one = Chopper(disc.name, disc.distance, frequency, when, disc.slits, disc.beam)
-            openings = one.openings(until)
-    return sc.DataGroup(
-        {
-            "distance": disc.distance,
-            "state": state,
-            "frequency": frequency,
-            "openings": sc.array(dims=["opening", "edge"], values=openings, unit="s"),
-        }
-    )
 
 
 def _spectrum(where: Intervals, counts: FloatArray, name: str, distance: float) -> sc.DataArray:

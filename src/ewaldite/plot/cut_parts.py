@@ -1,0 +1,96 @@
+"""What pictures take of a cut, whether it comes whole or as S alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipp as sc
+from numpy.typing import NDArray
+
+from ewaldite.plot.cut_axes import CutAxes
+from ewaldite.plot.style import unit_label
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CutParts:
+    """Arrays of a cut that are drawn; all of the same dims.
+
+    Attributes
+    ----------
+    s:
+        S(Q, ω) with variances, NaN where there is no coverage.
+    axes:
+        Its axes.
+    lower, upper:
+        Limits of the interval of S; None where only variances are known.
+    events:
+        Counted events; None if they are not known.
+    coverage:
+        None if it is not known.
+    """
+
+    s: sc.DataArray
+    axes: CutAxes
+    lower: FloatArray | None = None
+    upper: FloatArray | None = None
+    events: FloatArray | None = None
+    coverage: sc.DataArray | None = None
+
+    @classmethod
+    def of(cls, data: sc.DataGroup[Any] | sc.DataArray) -> CutParts:
+        """Take a cut as it is stored, or S alone."""
+        if isinstance(data, sc.DataArray):
+            return cls(data, CutAxes.of(data))
+        s = data["S"]
+        known = {
+            n: np.asarray(data[n].values, dtype=np.float64)
+            for n in ("lower", "upper", "events")
+            if n in data
+        }
+        axes = CutAxes.of(s, data.get("cut"))
+        return cls(s, axes, coverage=data.get("coverage"), **known)
+
+    @property
+    def bars(self) -> tuple[FloatArray, FloatArray]:
+        """Lengths of the error bars down and up; dims of S, in its unit."""
+        if self.lower is None or self.upper is None:
+            both = np.sqrt(np.asarray(self.s.variances, dtype=np.float64))
+            return both, both
+        value = self.s.values
+        return np.maximum(value - self.lower, 0.0), np.maximum(self.upper - value, 0.0)
+
+    def turned(self, across: str, up: str) -> CutParts:
+        """Put an axis across and the other upwards; without the errors, as :meth:`layer`."""
+        dims = (across, up)
+        return replace(
+            self,
+            s=sc.values(self.s.transpose(dims)),
+            axes=replace(self.axes, axes=dims),
+            lower=None,
+            upper=None,
+            events=None,
+            coverage=None if self.coverage is None else self.coverage.transpose(dims),
+        )
+
+    def layer(self, dim: str, index: int) -> CutParts:
+        """Keep one bin of an axis; without the errors, which maps do not show."""
+        low, high = self.s.coords[dim].values[[index, index + 1]]
+        return replace(
+            self,
+            s=sc.values(self.s[dim, index]),
+            axes=self.axes.within(dim, float(low), float(high)),
+            lower=None,
+            upper=None,
+            events=None,
+            coverage=None if self.coverage is None else self.coverage[dim, index],
+        )
+
+
+def s_label(s: sc.DataArray) -> str:
+    """Label of S with its unit."""
+    unit = "" if s.unit == sc.units.one else unit_label(s.unit)
+    return f"S(Q, ω) ({unit or 'arb. units'})"
