@@ -45,7 +45,13 @@ def make(path: Path, events: int) -> None:
     places = [(channel, arc) for channel in range(9) for arc in range(5)]
     steps = [(n * FRAMES / 14 / 180, float(n)) for n in range(180)]
     charge = [(n / 14, 10.0) for n in range(FRAMES)]
-    raw = Raw(dict.fromkeys(places, ()), a3=steps, charge=charge, frames=FRAMES)
+    raw = Raw(
+        dict.fromkeys(places, ()),
+        a3=steps,
+        charge=charge,
+        monitor=np.full((1, 500), 1e5),
+        frames=FRAMES,
+    )
     write(path, raw)
     rng = np.random.default_rng(0)
     with h5py.File(path, "r+") as file:

@@ -66,10 +66,9 @@ def test_it_is_what_the_empty_rate_makes_at_every_step() -> None:
     expected, squares = np.zeros(events.grid.size), np.zeros(events.grid.size)
     for p in range(60):
         for j in range(3):
-            by_hand.sums[:] = 0
             mine = pixel == p
             for m in np.flatnonzero(mine):
-                by_hand.sums[:, 0] = 0
+                by_hand.total.counts[:] = 0
                 by_hand.add([p], [k[m]], [j])
                 w = factor[p] * MEAN[j, cell[m]] / EMPTY[0, cell[m]]
                 hit = by_hand.sums[:, 0] > 0

@@ -14,12 +14,13 @@ from ewaldite.crystal.symmetry import space_group
 from ewaldite.geometry.neutron import energy, wavenumber
 from ewaldite.kernels.coverage import COVERAGE, SPAN, WIDTH
 from ewaldite.spectroscopy.backend import Backend
-from ewaldite.spectroscopy.coverage import Coverage, Pixels, coverage
+from ewaldite.spectroscopy.coverage import Coverage, coverage
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_grid import CutGrid, cut_grid
 from ewaldite.spectroscopy.exposure import Exposure, block, exposure, join
 from ewaldite.spectroscopy.flux import resolved_flux, shared_flux
+from ewaldite.spectroscopy.pixels import Pixels
 from spectroscopy.toys import ARCS, CUBIC, band, counts_of, fan
 
 FloatArray = NDArray[np.float64]

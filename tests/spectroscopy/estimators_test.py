@@ -144,7 +144,7 @@ def test_angles_of_their_own_are_those_of_the_step_where_they_are_equal() -> Non
         still.add(pixel, k, step)
         moving.add(pixel, k, step, a3=A3[step], a4=12.0)
         np.testing.assert_allclose(still.sums, moving.sums, rtol=1e-12)
-        np.testing.assert_array_equal(still.tally, moving.tally)
+        np.testing.assert_array_equal(still.total.tally, moving.total.tally)
         with pytest.raises(UserError, match="without a4"):
             moving.add(pixel, k, step, a3=A3[step])
 

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from ewaldite.geometry.neutron import wavenumber
-from ewaldite.kernels.cut_events import IN_CUT, event_weight
+from ewaldite.kernels.cut_events import IN_CUT, weigh_events
 from ewaldite.spectroscopy.exposure import exposure
 from ewaldite.spectroscopy.flux import Flux, resolved_flux
+from ewaldite.spectroscopy.pixels import Pixels
 from ewaldite.spectroscopy.vanadium import backend_from_vanadium, flux_at
-from ewaldite.tables.neutron import K2_TO_MEV
 from spectroscopy.toys import ARCS, band, counts_of
 
 FloatArray = NDArray[np.float64]
@@ -33,12 +33,17 @@ def structure(flux: Flux, n_b: FloatArray) -> float:
     steps = exposure(flux, 0.0, 0.0)
     weights = np.empty((5, np.count_nonzero(IN_BAND)))
     for p in range(5):
-        table = np.array([[ARCS[p], n_b[p] * K_F[p], 0.0]])
-        for c, k in enumerate(BAND.wavenumber[IN_BAND]):
-            weights[p, c], reason = event_weight(
-                k, 0, 0, table, *steps.arguments, K2_TO_MEV,
-            )  # fmt: skip
-            assert reason == IN_CUT
+        one = Pixels(
+            np.zeros((1, 3)),
+            np.array([[ARCS[p], n_b[p] * K_F[p], 0.0]]),
+            np.zeros(1, np.int64),
+            np.zeros((1, 0)),
+        )
+        k = BAND.wavenumber[IN_BAND]
+        nought = np.zeros(k.size, np.int32)
+        reason = np.empty(k.size, np.int8)
+        weigh_events(nought, k, nought, one.columns, steps.table, weights[p], reason)
+        assert np.all(reason == IN_CUT)
     # true rate of events per meV for S = 1
     rate = SPECTRUM * N_B[:, None] * K_F[:, None] / BAND.wavenumber
     s = rate[:, IN_BAND] * weights

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from ewaldite.io.nexus import load
-from ewaldite.spectroscopy import event_shards, workflow
+from ewaldite.spectroscopy import workflow
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.context import Context
+from ewaldite.spectroscopy.cut_events import EventCounts
 from ewaldite.spectroscopy.event_shards import CountEvents, EventShard
 from spectroscopy.tiny import STEPS, copy_tiny, write_tiny
 
@@ -113,7 +114,7 @@ def test_a_failed_run_goes_on_where_it_was(
     reduced: list[EventShard] = []
     whole = CountEvents.reduce_shard
 
-    def failing(self: CountEvents, shard: EventShard) -> event_shards.CutSums:
+    def failing(self: CountEvents, shard: EventShard) -> EventCounts:
         if len(reduced) == 2:
             raise KeyboardInterrupt
         reduced.append(shard)
@@ -125,7 +126,7 @@ def test_a_failed_run_goes_on_where_it_was(
     kept = list((config.parent / "out/work/cuts/he/events").rglob("*.npz"))
     assert len(kept) == 2
 
-    def counting(self: CountEvents, shard: EventShard) -> event_shards.CutSums:
+    def counting(self: CountEvents, shard: EventShard) -> EventCounts:
         reduced.append(shard)
         return whole(self, shard)
 

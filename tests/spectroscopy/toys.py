@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.geometry.neutron import energy, wavenumber
 from ewaldite.spectroscopy.backend import Backend
-from ewaldite.spectroscopy.coverage import Pixels, pixels
 from ewaldite.spectroscopy.frames import Frames
 from ewaldite.spectroscopy.monitor import Intervals, intervals
+from ewaldite.spectroscopy.pixels import Pixels, pixels
 from ewaldite.spectroscopy.primary import parked
 
 FloatArray = NDArray[np.float64]

@@ -12,13 +12,13 @@ from ewaldite.simulate.bifrost_run import Counted, Run, apparent
 from ewaldite.simulate.bifrost_sample import Sample
 from ewaldite.simulate.bifrost_source import Source
 from ewaldite.spectroscopy.backend import Backend
-from ewaldite.spectroscopy.coverage import Pixels, pixels
 from ewaldite.spectroscopy.design import design_triplets
 from ewaldite.spectroscopy.exposure import Exposure, exposure
 from ewaldite.spectroscopy.flux import Flux, resolved_flux
 from ewaldite.spectroscopy.frames import Frames
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.monitor import Intervals, intervals
+from ewaldite.spectroscopy.pixels import Pixels, pixels
 from ewaldite.spectroscopy.primary import Primary
 from ewaldite.spectroscopy.vanadium import ELASTIC_WINDOW, backend_from_vanadium
 

@@ -16,16 +16,23 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.kernels.cut_tables import (
+    BinTable,
+    FluxTable,
+    PixelTable,
+    ViewTable,
+    is_blocked,
+)
 from ewaldite.kernels.cut_walk import (
     ENERGY,
     INVERSE,
     LENGTH,
     LOW,
-    is_blocked,
     length_of,
     most_bins,
     offset_of,
     place,
+    row_offset,
     spread,
 )
 
@@ -138,23 +145,10 @@ def window(
 @numba.njit(nogil=True, cache=True)
 def by_pixel(
     chosen: IntArray,
-    k_f: FloatArray,
-    pixels: FloatArray,
-    edges: FloatArray,
-    edge_of: IntArray,
-    counts: FloatArray,
-    usable: NDArray[np.bool_],
-    blocked: NDArray[np.uint8],
-    block_of: IntArray,
-    count_of: IntArray,
-    cells: IntArray,
-    view_step: IntArray,
-    view_ki: FloatArray,
-    view_kf: FloatArray,
-    view_beam: FloatArray,
-    rows: FloatArray,
-    number: IntArray,
-    stride: IntArray,
+    pixel: PixelTable,
+    flux: FluxTable,
+    views: ViewTable,
+    grid: BinTable,
     k2: float,
     bins: FloatArray,
     record: tuple[IntArray, IntArray, FloatArray],
@@ -165,28 +159,8 @@ def by_pixel(
     ----------
     chosen:
         Pixels to sum; dims (chosen), int64.
-    k_f:
-        Final wavevectors at tank angle 0; dims (pixel, xyz), 1/Å.
-    pixels:
-        E_f (meV), weight (not positive: the pixel takes no part), relative variance of the
-        weight that no other pixel shares; dims (pixel, 3).
-    edges:
-        Edges of the intervals, ascending, of all runs one after the other; dims (edge), 1/Å.
-    edge_of, count_of, cells:
-        First edge, first count and number of intervals of a step; dims (step), int64.
-    counts:
-        Monitor counts, negative where the interval takes no part; dims (step · interval).
-    usable:
-        Whether there are enough to divide by; dims (step · interval).
-    blocked, block_of:
-        Cells that are masked, and where those of a step begin; see :func:`is_blocked`.
-    view_step:
-        Step of a view; dims (view), int64.
-    view_ki, view_kf, view_beam:
-        a, b, and the beam in the frame of the tank; dims (view, row), (view, row, xyz),
-        (view, xyz).
-    rows, number, stride:
-        Table of rows; dims (row, column), (row), (row).
+    pixel, flux, views, grid:
+        The cut; see :mod:`ewaldite.kernels.cut_tables`.
     k2:
         ħ²/2m, meV Å².
     bins:
@@ -200,6 +174,12 @@ def by_pixel(
     :
         How many terms there were, also beyond the room.
     """
+    k_f, pixels = pixel.k_f, pixel.table
+    edges, edge_of, counts, usable = flux.edges, flux.edge_of, flux.counts, flux.usable
+    count_of, cells = flux.count_of, flux.cells
+    blocked, block_of = flux.blocked, flux.block_of
+    view_step, view_ki, view_kf, view_beam = views.step, views.ki, views.kf, views.beam
+    rows, number, stride = grid.rows, grid.number, grid.stride
     n_rows = number.size
     offset = np.empty(n_rows)
     start, end = np.empty(n_rows), np.empty(n_rows)
@@ -223,8 +203,8 @@ def by_pixel(
             if cells[j] == 0:
                 continue
             for r in range(n_rows):
-                offset[r] = offset_of(view_kf[v, r], k_f[p])
-            along = offset_of(view_beam[v], k_f[p])
+                offset[r] = row_offset(view_kf, v, r, k_f, p)
+            along = offset_of(view_beam, v, k_f, p)
             edge = edges[edge_of[j] : edge_of[j] + cells[j] + 1]
             low, high = window(view_ki[v], offset, rows, number, energy, k2, edge[0], edge[-1])
             if low > high:
@@ -297,23 +277,10 @@ def by_interval(
     first: int,
     last: int,
     relative: FloatArray,
-    k_f: FloatArray,
-    pixels: FloatArray,
-    edges: FloatArray,
-    edge_of: IntArray,
-    counts: FloatArray,
-    usable: NDArray[np.bool_],
-    blocked: NDArray[np.uint8],
-    block_of: IntArray,
-    count_of: IntArray,
-    cells: IntArray,
-    step_views: IntArray,
-    view_ki: FloatArray,
-    view_kf: FloatArray,
-    view_beam: FloatArray,
-    rows: FloatArray,
-    number: IntArray,
-    stride: IntArray,
+    pixel: PixelTable,
+    flux: FluxTable,
+    views: ViewTable,
+    grid: BinTable,
     k2: float,
     bins: FloatArray,
     record: tuple[IntArray, IntArray, FloatArray],
@@ -331,10 +298,7 @@ def by_interval(
         Range of groups.
     relative:
         Relative variance of a group's counts; dims (group).
-    step_views:
-        First view of a step; dims (step + 1), int64.
-    k_f, pixels, edges, edge_of, counts, usable, blocked, block_of, count_of, cells,
-    view_ki, view_kf, view_beam, rows, number, stride, k2:
+    pixel, flux, views, grid, k2:
         As in :func:`by_pixel`.
     bins:
         Zeros in the first columns; the variances grow; dims (bin, column).
@@ -346,6 +310,12 @@ def by_interval(
     :
         How many terms there were, also beyond the room.
     """
+    k_f, pixels = pixel.k_f, pixel.table
+    edges, edge_of, counts, usable = flux.edges, flux.edge_of, flux.counts, flux.usable
+    count_of, cells = flux.count_of, flux.cells
+    blocked, block_of = flux.blocked, flux.block_of
+    step_views, view_ki, view_kf, view_beam = views.first, views.ki, views.kf, views.beam
+    rows, number, stride = grid.rows, grid.number, grid.stride
     n_rows = number.size
     start, end = np.empty(n_rows), np.empty(n_rows)
     current = np.empty(n_rows, np.int64)
@@ -375,17 +345,13 @@ def by_interval(
                     if is_blocked(blocked, block_of[j], cells[j], p, m):
                         continue
                     if any_length:
-                        along = offset_of(view_beam[v], k_f[p])
+                        along = offset_of(view_beam, v, k_f, p)
                         size = math.sqrt(pixels[p, 0] / k2)
                         length0 = length_of(k0, size, along)
                         length1 = length_of(k1, size, along)
                     same, flat, outside = True, 0, False
                     for r in range(n_rows):
-                        b = (
-                            view_kf[v, r, 0] * k_f[p, 0]
-                            + view_kf[v, r, 1] * k_f[p, 1]
-                            + view_kf[v, r, 2] * k_f[p, 2]
-                        )
+                        b = row_offset(view_kf, v, r, k_f, p)
                         a = view_ki[v, r]
                         u0 = place(k0, a, b, e0 - pixels[p, 0], length0, rows, r)
                         u1 = place(k1, a, b, e1 - pixels[p, 0], length1, rows, r)

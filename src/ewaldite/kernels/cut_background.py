@@ -8,15 +8,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels.cut_events import interval_of
-from ewaldite.kernels.cut_walk import (
-    LENGTH,
-    bin_of,
+from ewaldite.kernels.cut_tables import (
+    BinTable,
+    FluxTable,
+    PixelTable,
+    ViewTable,
+    interval_of,
     is_blocked,
-    length_of,
-    offset_of,
-    place,
 )
+from ewaldite.kernels.cut_walk import LENGTH, flat_bin, length_of, offset_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -38,23 +38,10 @@ def turn_events(
     per_count: FloatArray,
     relative: FloatArray,
     factor: FloatArray,
-    k_f: FloatArray,
-    pixels: FloatArray,
-    edges: FloatArray,
-    edge_of: IntArray,
-    counts: FloatArray,
-    usable: NDArray[np.bool_],
-    blocked: NDArray[np.uint8],
-    block_of: IntArray,
-    count_of: IntArray,
-    cells: IntArray,
-    step_views: IntArray,
-    view_ki: FloatArray,
-    view_kf: FloatArray,
-    view_beam: FloatArray,
-    rows: FloatArray,
-    number: IntArray,
-    stride: IntArray,
+    pixels: PixelTable,
+    flux: FluxTable,
+    views: ViewTable,
+    grid: BinTable,
     k2: float,
     bins: FloatArray,
 ) -> None:
@@ -72,40 +59,38 @@ def turn_events(
         Relative variance of these counts; dims (reading).
     factor:
         What the sample leaves of the background; dims (pixel).
-    k_f, pixels, edges, edge_of, counts, usable, blocked, block_of, count_of, cells,
-    step_views, view_ki, view_kf, view_beam, rows, number, stride, k2:
+    pixels, flux, views, grid, k2:
         As in :mod:`ewaldite.kernels.coverage`, of the run that it is subtracted from.
     bins:
         Grows; dims (bin, column).
     """
-    n_rows = number.size
-    u = np.empty(n_rows)
-    most = step_views[step_views.size - 1]
-    here, own = np.empty(most, np.int64), np.empty(bins.shape[0], np.int64)
+    rows, number, stride = grid.rows, grid.number, grid.stride
+    first, ki, kf, beam = views.first, views.ki, views.kf, views.beam
+    table, k_f, inverse = pixels.table, pixels.k_f, pixels.inverse
+    edges, edge_of, count_of, cells = flux.edges, flux.edge_of, flux.count_of, flux.cells
+    counts, guide, guides = flux.counts, flux.guide, flux.guides
+    here, own = np.empty(first[-1], np.int64), np.empty(bins.shape[0], np.int64)
     any_length = bool(np.any(rows[:, LENGTH] != 0.0))
     of_reading = 0
     for e in range(pixel.size):
         p, k, g = pixel[e], k_i[e], reading[e]
-        if pixels[p, 1] > 0.0:
-            transfer, length = k2 * k * k - pixels[p, 0], 0.0
-            size = math.sqrt(pixels[p, 0] / k2)
+        if inverse[p] > 0.0:
+            transfer, length = k2 * k * k - table[p, 0], 0.0
+            size = math.sqrt(table[p, 0] / k2)
             found = 0
-            for j in range(step_views.size - 1):
-                m = interval_of(edges, edge_of[j], cells[j], k) if cells[j] else -1
+            for j in range(first.size - 1):
+                m = interval_of(edges, edge_of[j], cells[j], guide, guides[j], k)
                 if m < 0 or counts[count_of[j] + m] <= 0.0:
                     continue
-                if is_blocked(blocked, block_of[j], cells[j], p, m):
+                if is_blocked(flux.blocked, flux.block_of[j], cells[j], p, m):
                     continue
                 k0, k1 = edges[edge_of[j] + m], edges[edge_of[j] + m + 1]
                 per_mev = counts[count_of[j] + m] / (k2 * (k1 * k1 - k0 * k0))
                 weight = factor[p] * per_mev * per_count[g]
-                for v in range(step_views[j], step_views[j + 1]):
+                for v in range(first[j], first[j + 1]):
                     if any_length:
-                        length = length_of(k, size, offset_of(view_beam[v], k_f[p]))
-                    for r in range(n_rows):
-                        b = offset_of(view_kf[v, r], k_f[p])
-                        u[r] = place(k, view_ki[v, r], b, transfer, length, rows, r)
-                    i = bin_of(u, number, stride)
+                        length = length_of(k, size, offset_of(beam, v, k_f, p))
+                    i = flat_bin(k, transfer, length, v, p, ki, kf, k_f, rows, number, stride)
                     if i < 0:
                         continue
                     if bins[i, EVENT] == 0.0:

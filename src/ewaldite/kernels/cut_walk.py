@@ -29,9 +29,15 @@ ROW_COLUMNS = 4
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def offset_of(b: FloatArray, k_f: FloatArray) -> float:
-    """Part of a row that the final wavevector gives, ``b·k_f``; dims (xyz) both."""
-    return float(b[0] * k_f[0] + b[1] * k_f[1] + b[2] * k_f[2])
+def offset_of(b: FloatArray, v: int, k_f: FloatArray, p: int) -> float:
+    """``b·k_f`` of a view and a pixel; dims (view, xyz), (pixel, xyz)."""
+    return float(b[v, 0] * k_f[p, 0] + b[v, 1] * k_f[p, 1] + b[v, 2] * k_f[p, 2])
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def row_offset(b: FloatArray, v: int, r: int, k_f: FloatArray, p: int) -> float:
+    """Part of a row that the final wavevector gives, ``b·k_f``; dims (view, row, xyz)."""
+    return float(b[v, r, 0] * k_f[p, 0] + b[v, r, 1] * k_f[p, 1] + b[v, r, 2] * k_f[p, 2])
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -71,28 +77,49 @@ def length_of(k_i: float, k_f: float, along: float) -> float:
     return math.sqrt(max(k_i * k_i + k_f * k_f - 2.0 * k_i * along, 0.0))
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
-def is_blocked(
-    blocked: NDArray[np.uint8], first: int, cells: int, pixel: int, cell: int
-) -> bool:
-    """Whether a cell is masked.
+@numba.njit(nogil=True, cache=True)
+def flat_bin(
+    k: float,
+    transfer: float,
+    length: float,
+    v: int,
+    p: int,
+    ki: FloatArray,
+    kf: FloatArray,
+    k_f: FloatArray,
+    rows: FloatArray,
+    number: IntArray,
+    stride: IntArray,
+) -> int:
+    """Flat bin of a neutron.
 
     Parameters
     ----------
-    blocked:
-        A bit a cell, the lowest first, each pixel of a step in bytes of its own; dims (byte).
-    first:
-        Byte where the step begins; negative: none of its cells is masked.
-    cells:
-        Intervals of the step.
-    pixel, cell:
-        Which.
+    k, transfer, length:
+        Incident wavenumber (1/Å), energy transfer (meV), |Q| (1/Å; read where a row holds it).
+    v, p:
+        View and pixel.
+    ki, kf:
+        Of views; dims (view, row), (view, row, xyz).
+    k_f:
+        Of pixels; dims (pixel, xyz), 1/Å.
+    rows, number, stride:
+        Table of rows, bins of a row, how far apart neighbours are; dims (row, column), (row),
+        (row).
+
+    Returns
+    -------
+    :
+        -1 outside.
     """
-    hidden = False
-    if first >= 0:
-        byte = blocked[first + pixel * ((cells + 7) // 8) + cell // 8]
-        hidden = ((byte >> (cell % 8)) & 1) == 1
-    return hidden
+    flat = 0
+    for r in range(number.size):
+        offset = row_offset(kf, v, r, k_f, p)
+        u = place(k, ki[v, r], offset, transfer, length, rows, r)
+        if not 0.0 <= u < number[r]:
+            return -1
+        flat += int(u) * stride[r]
+    return flat
 
 
 @numba.njit(nogil=True, cache=True)

@@ -8,21 +8,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.kernels.event_decode import entry_of, unwrap, wavelength_at
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 #: Columns of the output: what a histogram needs, and all.
 LEAN, FULL = 5, 16
-
-
-@numba.njit(nogil=True, cache=True)
-def _entry(time: float, entries: FloatArray, j: int) -> int:
-    """Entry of a log that a time follows, sought from entry ``j`` on."""
-    while j + 1 < entries.size and entries[j + 1] <= time:
-        j += 1
-    while j > 0 and entries[j] > time:
-        j -= 1
-    return j
 
 
 @numba.njit(nogil=True, cache=True)
@@ -53,18 +45,6 @@ def _inside(value: float, bounds: FloatArray) -> bool:
     for i in range(bounds.shape[0]):
         inside |= bounds[i, 0] <= value < bounds[i, 1]
     return inside
-
-
-@numba.njit(nogil=True, cache=True)
-def _wavelength(time: float, curve: FloatArray) -> float:
-    """Wavelength at a time, on the lines between entries; dims (time wavelength, entry)."""
-    n = curve.shape[1]
-    place = (time - curve[0, 0]) / (curve[0, n - 1] - curve[0, 0]) * (n - 1)
-    if not 0.0 <= place <= n - 1:
-        return math.nan
-    i = min(int(place), n - 2)
-    part = place - i
-    return float(curve[1, i] * (1.0 - part) + curve[1, i + 1] * part)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -160,7 +140,7 @@ def convert_events(
         How many numbers are unknown.
     """
     t_min, period, zero = clock[0], clock[1], clock[3]
-    t_max, frequency = t_min + period, 1.0 / period
+    frequency = 1.0 / period
     length, from_wavelength = clock[2] / constants[0], constants[2] / constants[0]
     tabulated = curve.shape[1] > 0
     of_source = clock[4] > 0.0
@@ -185,17 +165,8 @@ def convert_events(
             for m in range(window_bits.size):
                 if windows[m, 0] <= t < windows[m, 1]:
                     flag |= window_bits[m]
-            t -= pixel[r, 0]
-            folded = t
-            n = math.ceil((t_min - t) * frequency)
-            t += n * period
-            # What rounding did to the edges of the frame
-            if t < t_min:
-                t += period
-                n += 1
-            elif t >= t_max:
-                t -= period
-                n -= 1
+            folded = t - pixel[r, 0]
+            t, n = unwrap(folded, t_min, period, frequency)
             when = start + (t if of_source else folded)
             flag |= pulse_bits[p, min(max(np.int64(n) - first_frame, 0), frames - 1)]
             if _inside(t, ambiguous):
@@ -204,12 +175,12 @@ def convert_events(
                 flag |= bits[1]
             k_i = length / (t - zero)
             if tabulated:
-                k_i = from_wavelength / _wavelength(t, curve)
+                k_i = from_wavelength / wavelength_at(t, curve)
             if not 0.0 < k_i < math.inf:
                 flag |= bits[4]
                 k_i = math.nan
-            j3 = _entry(when, a3[0], j3)
-            j4 = _entry(when, a4[0], j4)
+            j3 = entry_of(when, a3[0], j3)
+            j4 = entry_of(when, a4[0], j4)
             if moving[j4]:
                 flag |= bits[2]
             d3, d4 = _since(when, a3, j3), _since(when, a4, j4)

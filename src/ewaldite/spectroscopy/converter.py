@@ -96,7 +96,7 @@ class Converter:
         names += list(dict.fromkeys(window.name for window in self.windows))
         names += [AMBIGUOUS] if frames.ambiguous.size else []
         names += [FORBIDDEN] if frames.forbidden.size else []
-        names += [MOVING] if np.any(self._moving) else []
+        names += [MOVING] if np.any(self.tank_moving) else []
         return MaskBits((*names, UNKNOWN, NO_SPEED, *self.rejection.names))
 
     @cached_property
@@ -116,16 +116,33 @@ class Converter:
         return self.pixels.flags(self.instrument, self.bits)
 
     @cached_property
-    def _moving(self) -> NDArray[np.bool_]:
+    def tank_moving(self) -> NDArray[np.bool_]:
+        """Whether the tank moves after an entry of its log; dims (entry)."""
         return self.instrument.a4.moving(TANK_SPEED)
+
+    @cached_property
+    def clock(self) -> FloatArray:
+        """As :func:`~ewaldite.kernels.events.convert_events` wants it; dims (5)."""
+        one = self.primary
+        length = one.sample_distance - one.reference_distance
+        clock = [one.frames.earliest, one.frames.period, length, one.reference_time]
+        return np.array([*clock, float(self.source_frames)])
+
+    @cached_property
+    def constants(self) -> FloatArray:
+        """ħ/m (Å m/s), ħ²/2m (meV Å²), h/m (Å m/s); dims (3)."""
+        return np.array([HBAR_OVER_MASS, K2_TO_MEV, H_OVER_MASS])
+
+    @cached_property
+    def logs(self) -> tuple[FloatArray, FloatArray]:
+        """Sample (its offset included) and tank as kernels want them; see :func:`log_table`."""
+        offset = 0.0 if self.sample is None else self.sample.offset
+        return log_table(self.instrument.a3, offset), log_table(self.instrument.a4, 0.0)
 
     @cached_property
     def _fixed(self) -> tuple[Any, ...]:
         """Arguments of the kernel that are the same for all events."""
         bit, frames = self.bits.bit, self.primary.frames
-        offset = 0.0 if self.sample is None else self.sample.offset
-        length = self.primary.sample_distance - self.primary.reference_distance
-        clock = [frames.earliest, frames.period, length, self.primary.reference_time]
         hkl = np.full((3, 3), np.nan) if self.sample is None else self.sample.to_hkl
         window_bits = np.array([bit(w.name) for w in self.windows], dtype=np.uint32)
         names = (AMBIGUOUS, FORBIDDEN, MOVING, UNKNOWN, NO_SPEED)
@@ -133,12 +150,11 @@ class Converter:
             self.instrument.row_by_number,
             self.pixel_table,
             self.pixel_flags,
-            _log_table(self.instrument.a3, offset),
-            _log_table(self.instrument.a4, 0.0),
-            self._moving,
-            np.array([*clock, float(self.source_frames)]),
+            *self.logs,
+            self.tank_moving,
+            self.clock,
             np.ascontiguousarray(self.primary.curve),
-            np.array([HBAR_OVER_MASS, K2_TO_MEV, H_OVER_MASS]),
+            self.constants,
             np.ascontiguousarray(hkl),
             np.array([(w.start, w.stop) for w in self.windows]).reshape(-1, 2),
             window_bits,
@@ -229,7 +245,7 @@ class Converter:
         return Converted(columns, row, masks)
 
 
-def _log_table(log: TimeLog, offset: float) -> FloatArray:
+def log_table(log: TimeLog, offset: float) -> FloatArray:
     """Time, value, slope, cosine, sine of a log of degrees, in rad; dims (5, entry)."""
     value = np.deg2rad(log.value + offset)
     return np.stack([log.time, value, np.deg2rad(log.slope), np.cos(value), np.sin(value)])

@@ -2,78 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ewaldite.kernels import coverage as kernel
-from ewaldite.kernels.coverage import COLUMNS, COVERAGE, ERRORS, SQUARES, SUMS, WIDTH
-from ewaldite.spectroscopy.backend import Backend
+from ewaldite.kernels.coverage import COVERAGE, ERRORS, WIDTH
+from ewaldite.spectroscopy.coverage_work import TERMS, CoverageSums, CoverageWork, Terms
 from ewaldite.spectroscopy.cut_grid import CutGrid
-from ewaldite.spectroscopy.exposure import Exposure, Views, views
-from ewaldite.tables.neutron import K2_TO_MEV
+from ewaldite.spectroscopy.exposure import Exposure
+from ewaldite.spectroscopy.pixels import Pixels
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Record = tuple[IntArray, IntArray, FloatArray]
-
-#: Terms of the factors that are kept, of pixels and of the monitor each (16 bytes a term).
-TERMS = 4_000_000
-_PARTS = 8
-_BYTES = 500_000_000  # of all parts
-_SNAP = 1e-9  # 1/Å
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """What a cut needs of the pixels, with their weights.
-
-    Attributes
-    ----------
-    k_f:
-        Final wavevector at tank angle 0, its vertical part 0 where it is below 1e-9 1/Å;
-        dims (pixel, xyz), 1/Å.
-    table:
-        E_f (meV), N_b k_f, relative variance of its own; dims (pixel, 3).
-    group:
-        Which pixels share errors; dims (pixel), int64.
-    modes:
-        Relative errors of the groups, a column a cause; dims (group, mode).
-    """
-
-    k_f: FloatArray
-    table: FloatArray
-    group: IntArray
-    modes: FloatArray
-
-
-def pixels(direction: ArrayLike, k_f: ArrayLike, final_energy: ArrayLike, b: Backend) -> Pixels:
-    """Pixels of an instrument.
-
-    Parameters
-    ----------
-    direction:
-        From the sample to the point of reflection at tank angle 0; dims (pixel, xyz).
-    k_f, final_energy:
-        dims (pixel), 1/Å and meV.
-    b:
-        Efficiency of the same pixels in the same order.
-
-    Returns
-    -------
-    :
-        The pixels.
-    """
-    size = np.asarray(k_f, dtype=np.float64)
-    vector = np.asarray(direction, dtype=np.float64) * size[:, None]
-    vector[:, 1] = np.where(np.abs(vector[:, 1]) < _SNAP, 0.0, vector[:, 1])
-    table = np.stack([np.asarray(final_energy, np.float64), b.value * size, b.own], axis=1)
-    return Pixels(np.ascontiguousarray(vector), table, b.group, b.modes)
 
 
 @dataclass(frozen=True)
@@ -201,41 +144,28 @@ def coverage(
     :
         The coverage.
     """
-    seen = views(grid, exposed.a3, exposed.a4)
-    parts = _parts(grid.size * COLUMNS * 8)
-    chosen = _chosen(pixel, parts)
-    bins = np.zeros((grid.size, COLUMNS))
-    groups = pixel.modes.shape[0] if pixel.modes.size else 0
-    by_group = np.zeros((ERRORS, grid.size, groups))
-    monitor = np.zeros((grid.size, ERRORS))
-    records: list[list[Record]] = [[], []]
-    found = [0, 0]
+    work = CoverageWork(grid, pixel, exposed, terms)
     with ThreadPoolExecutor(threads) as pool:
-        room = terms // len(chosen)
-        made = pool.map(lambda r: _pixel_part(r, grid, pixel, exposed, seen, room), chosen)
-        for rows, (part, record, number) in zip(chosen, made, strict=True):
-            bins += part
-            if groups:
-                by_group[:, :, pixel.group[rows[0]]] = part[:, SUMS : SUMS + ERRORS].T
-            records[0].append(record)
-            found[0] = max(found[0], number - room)
-        room = terms // parts
-        ranges = _ranges(exposed.bounds.size - 1, parts)
-        for squares, record, number in pool.map(
-            lambda r: _interval_part(r, grid, pixel, exposed, seen, room), ranges
-        ):
-            monitor += squares
-            records[1].append(record)
-            found[1] = max(found[1], number - room)
+        made = pool.map(work.reduce, work.parts)
+        total = next(made)
+        for more in made:
+            total = total.add(more)
+    return finish(total, work)
+
+
+def finish(total: CoverageSums, work: CoverageWork) -> Coverage:
+    """Coverage from the sum of all parts of the work."""
+    size, pixel, exposed = work.grid.size, work.pixel, work.exposed
+    groups = pixel.modes.shape[0] if pixel.modes.size else 0
+    by_group = np.zeros((ERRORS, size, groups))
+    for group, sums in total.groups.items():
+        by_group[:, :, group] = sums.T
     shapes = (pixel.table.shape[0], exposed.relative.size)
-    factors = [
-        _factor(r, (grid.size, n)) if over <= 0 else None
-        for r, n, over in zip(records, shapes, found, strict=True)
-    ]
+    factors = [_factor(terms, (size, n)) for terms, n in zip(total.terms, shapes, strict=True)]
     return Coverage(
-        sums=bins[:, SUMS:SQUARES].copy(),
-        by_pixel=bins[:, SQUARES:].copy(),
-        by_monitor=monitor,
+        sums=total.sums,
+        by_pixel=total.by_pixel,
+        by_monitor=total.by_monitor,
         by_group=by_group,
         modes=pixel.modes[:groups],
         pixel_factor=factors[0],
@@ -245,55 +175,8 @@ def coverage(
     )
 
 
-def _parts(size: int) -> int:
-    """Parts of the work, by the bytes that each holds; of the problem, not of the machine."""
-    return int(np.clip(_BYTES // size, 2, _PARTS))
-
-
-def _chosen(pixel: Pixels, parts: int) -> list[IntArray]:
-    """Pixels that take part, each part of one group, so that a part is what the group adds."""
-    used = np.flatnonzero(pixel.table[:, 1] > 0)
-    if not pixel.modes.size:
-        return [used[a:b] for a, b in _ranges(used.size, parts)]
-    order = used[np.argsort(pixel.group[used], kind="stable")]
-    return np.split(order, np.flatnonzero(np.diff(pixel.group[order])) + 1)
-
-
-def _room(terms: int) -> Record:
-    return np.empty(terms, np.int64), np.empty(terms, np.int64), np.empty(terms)
-
-
-def _pixel_part(
-    chosen: IntArray, grid: CutGrid, p: Pixels, e: Exposure, v: Views, terms: int
-) -> tuple[FloatArray, Record, int]:
-    bins, record = np.zeros((grid.size, COLUMNS)), _room(terms)
-    number = kernel.by_pixel(
-        chosen, p.k_f, p.table, *e.arguments, v.step, v.ki, v.kf, v.beam, grid.rows,
-        grid.number, grid.stride, K2_TO_MEV, bins, record,
-    )  # fmt: skip
-    return bins, _trimmed(record, number), int(number)
-
-
-def _interval_part(
-    limits: tuple[int, int], grid: CutGrid, p: Pixels, e: Exposure, v: Views, terms: int
-) -> tuple[FloatArray, Record, int]:
-    bins, record = np.zeros((grid.size, COLUMNS)), _room(terms)
-    number = kernel.by_interval(
-        e.members, e.bounds, *limits, e.relative, p.k_f, p.table, *e.arguments, v.first, v.ki,
-        v.kf, v.beam, grid.rows, grid.number, grid.stride, K2_TO_MEV, bins, record,
-    )  # fmt: skip
-    return bins[:, SQUARES:].copy(), _trimmed(record, number), int(number)
-
-
-def _trimmed(record: Record, number: int) -> Record:
-    n = min(number, record[0].size)
-    return record[0][:n].copy(), record[1][:n].copy(), record[2][:n].copy()
-
-
-def _factor(records: list[Record], shape: tuple[int, int]) -> csr_array:
-    bins, columns, values = (np.concatenate(part) for part in zip(*records, strict=True))
+def _factor(terms: Terms | None, shape: tuple[int, int]) -> csr_array | None:
+    if terms is None:
+        return None
+    bins, columns, values = terms
     return csr_array((values, (bins, columns)), shape=shape)
-
-
-def _ranges(n: int, parts: int) -> Iterator[tuple[int, int]]:
-    return pairwise(np.linspace(0, n, min(parts, max(n, 1)) + 1).astype(int).tolist())

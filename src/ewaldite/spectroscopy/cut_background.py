@@ -95,8 +95,7 @@ def turned_background(
         row[order], k[order], reading[order].astype(np.int64),
         where.width / np.maximum(counts, 1e-300), relative,
         np.broadcast_to(np.asarray(factor, np.float64), (p.table.shape[0],)).copy(),
-        p.k_f, p.table, *e.arguments, v.first, v.ki, v.kf, v.beam, grid.rows, grid.number,
-        grid.stride, K2_TO_MEV, bins,
+        p.columns, e.table, v, grid.bins, K2_TO_MEV, bins,
     )  # fmt: skip
     return Background(
         bins[:, kernel.TOTAL].copy(),

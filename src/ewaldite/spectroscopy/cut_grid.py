@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.kernels import cut_walk as column
+from ewaldite.kernels.cut_tables import BinTable
 from ewaldite.spectroscopy import cut as quantity
 from ewaldite.spectroscopy.cut import Cut, coefficients
 
@@ -45,6 +46,11 @@ class CutGrid:
     rows: FloatArray
     number: IntArray
     stride: IntArray
+
+    @property
+    def bins(self) -> BinTable:
+        """What kernels take of it."""
+        return BinTable(self.rows, self.number, self.stride)
 
     @property
     def shape(self) -> tuple[int, ...]:

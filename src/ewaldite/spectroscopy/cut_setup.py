@@ -16,11 +16,11 @@ from ewaldite.crystal.symmetry import space_group
 from ewaldite.errors import UserError
 from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.backend_file import Efficiency
-from ewaldite.spectroscopy.coverage import Pixels, pixels
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_grid import CutGrid, cut_grid
 from ewaldite.spectroscopy.exposure import Exposure, join
 from ewaldite.spectroscopy.options import SpectroscopyOptions
+from ewaldite.spectroscopy.pixels import Pixels, pixels
 from ewaldite.spectroscopy.run_input import RunInput
 from ewaldite.spectroscopy.steps import Steps
 

@@ -21,16 +21,16 @@ from ewaldite.spectroscopy.coverage import coverage
 from ewaldite.spectroscopy.coverage_file import load_coverage, save_coverage
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_background import Background
-from ewaldite.spectroscopy.cut_events import REASONS, EventSums
+from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_paths import CutPaths
 from ewaldite.spectroscopy.cut_setup import load_setup, set_up_cut
 from ewaldite.spectroscopy.empty_run import load_empty
 from ewaldite.spectroscopy.estimators import estimate
 from ewaldite.spectroscopy.event_shards import (
     CountEvents,
-    CutSums,
     EventShard,
-    load_sums,
+    load_counts,
+    save_counts,
 )
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
@@ -74,10 +74,10 @@ def sum_events(context: Context, cut: Cut) -> None:
         reduction,
         work,
         name=f"events {cut.name}",
-        store=ShardStore(store, key, CutSums.save, load_sums),
+        store=ShardStore(store, key, save_counts, load_counts),
         progress=ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
     )
-    write_npz(paths.events, total.save)
+    write_npz(paths.events, lambda path: save_counts(total, path))
     store.prune()
 
 
@@ -108,14 +108,14 @@ def finish_cut(context: Context, cut: Cut) -> None:
     """Step ``cut NAME``: S(Q, ω) and its errors, to ``cuts/NAME.nxs``."""
     paths, options = _paths(context, cut), context.options
     setup = load_setup(paths.setup)
-    counted = load_sums(paths.events)
+    counted = load_counts(paths.events)
     background = None
     if options.background is not None:
         with paths.background.open("rb") as stream, np.load(stream) as content:
             background = Background(**{name: content[name] for name in content.files})
     absolute = setup.unit != "dimensionless"
     events = EventSums(setup.grid, setup.pixel, setup.exposed)
-    events.sums = counted.sums
+    events.total = counted
     data = estimate(
         events,
         load_coverage(paths.coverage),
@@ -125,7 +125,7 @@ def finish_cut(context: Context, cut: Cut) -> None:
     )
     if absolute and options.normalise.amount is not None:
         data = _per_formula_unit(data, options.normalise.amount)
-    reasons = dict(zip(REASONS, counted.tally.tolist(), strict=True))
+    reasons = events.reasons
     data["cut"] = cut.model_dump(mode="json")
     data["reasons"] = reasons
     paths.result.parent.mkdir(parents=True, exist_ok=True)

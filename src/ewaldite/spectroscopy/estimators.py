@@ -31,9 +31,9 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.errors import UserError
-from ewaldite.kernels import cut_events as column
 from ewaldite.kernels.coverage import COVERAGE, WIDTH
 from ewaldite.model.uncertainty import difference, weighted_counts
+from ewaldite.spectroscopy import cut_events as column
 from ewaldite.spectroscopy.coverage import Coverage
 from ewaldite.spectroscopy.cut import unit_of
 from ewaldite.spectroscopy.cut_background import Background
@@ -87,7 +87,8 @@ def estimate(
             "Use [normalise] estimator = 'coverage'.",
         )
     grid = events.grid
-    total, square = _signal(events.sums, estimator)
+    sums = events.sums
+    total, square = _signal(sums, estimator)
     amount = COVERAGE if estimator == "coverage" else WIDTH
     norm = covered.sums[:, amount]
     seen = (norm > 0) & (covered.coverage > 0)
@@ -117,7 +118,7 @@ def estimate(
         name: _shaped(grid, np.where(seen, v, np.nan), u, ~seen, w)
         for name, (v, u, w) in fields.items()
     }
-    out["events"] = _shaped(grid, events.sums[:, column.SIGNAL], "counts", ~seen)
+    out["events"] = _shaped(grid, sums[:, column.SIGNAL], "counts", ~seen)
     out["coverage"] = _shaped(grid, covered.coverage, None, ~seen)
     if background is not None:
         out["background"] = _shaped(grid, background.total, "counts", ~seen)

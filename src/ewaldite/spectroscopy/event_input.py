@@ -11,6 +11,7 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.errors import UserError
+from ewaldite.io.bifrost.events import EventSlab, EventSource
 from ewaldite.io.bifrost.raw_file import RawFile, open_bifrost
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.converted import Converted
@@ -148,18 +149,25 @@ def converted(
         flags = converter.pulse_flags(source.pulse_time)
         for slab in source.slabs(rows, begin, end):
             events = converter.convert(slab, source.pulse_time, flags, full=full)
-            unknown = events.row < 0
-            if not mask_unknown and np.any(unknown):
-                bad = int(np.argmax(unknown))
-                numbers = converter.instrument.detector_number
-                raise UserError(
-                    f"convert the events of {source.name} in {raw.path}",
-                    f"event {slab.start + bad + 1} is of detector number "
-                    f"{slab.number[bad]}, which no pixel has "
-                    f"(they run from {numbers.min()} to {numbers.max()})",
-                    "Give the right file, or [mask] unknown_pixels = true to mask such events.",
-                )
+            if not mask_unknown and np.any(events.row < 0):
+                raise unknown_pixel(raw, source, slab, converter)
             yield events
+
+
+def unknown_pixel(
+    raw: RawFile, source: EventSource, slab: EventSlab, converter: Converter
+) -> UserError:
+    """Say which event of a slab is the first of no pixel."""
+    numbers, known = converter.instrument.detector_number, converter.instrument.row_by_number
+    inside = (slab.number >= 0) & (slab.number < known.size)
+    row = np.where(inside, known[np.where(inside, slab.number, 0)], -1)
+    first = int(np.argmax(row < 0))
+    return UserError(
+        f"convert the events of {source.name} in {raw.path}",
+        f"event {slab.start + first + 1} is of detector number {slab.number[first]}, which no "
+        f"pixel has (they run from {numbers.min()} to {numbers.max()})",
+        "Give the right file, or [mask] unknown_pixels = true to mask such events.",
+    )
 
 
 def monitor_weight(

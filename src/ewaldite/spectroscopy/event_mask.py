@@ -81,6 +81,13 @@ class MaskCounts:
             any_of |= mask
         self.rejected += int(np.count_nonzero(any_of))
 
+    def plus(self, more: MaskCounts) -> None:
+        """Add other events, in place."""
+        self.total += more.total
+        self.rejected += more.rejected
+        for name, number in more.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + number
+
     def lines(self) -> Iterator[str]:
         """Say it."""
         kept = self.total - self.rejected

@@ -10,24 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ewaldite.kernels.cut_events import EVENT_COLUMNS, REASONS
+from ewaldite.kernels.cut_events import EVENT_COLUMNS, REASONS, SIGNAL
 from ewaldite.run.budget import Budget
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need, plan_workers
 from ewaldite.run.protocol import Work
-from ewaldite.spectroscopy.cut_events import EventSums
+from ewaldite.spectroscopy.cut_events import EventCounts, EventSums
 from ewaldite.spectroscopy.cut_setup import CutSetup, load_setup
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
-from ewaldite.spectroscopy.run_input import BLOCK, RunInput
+from ewaldite.spectroscopy.reduce_events import SLAB, CutRun, reduce_events
+from ewaldite.spectroscopy.run_input import RunInput
 
-FloatArray = NDArray[np.float64]
-
-# Of an event of a slab: number and time as read, five columns, row, flags, step, and what is
-# chosen of them
-_EVENT_BYTES = 8 + 8 * 5 + 8 + 8 * 6
+# Of an event of a slab: number and time as read, pixel, step, wavenumber, time, weight, reason,
+# two angles
+_EVENT_BYTES = 8 + 4 + 4 + 8 + 8 + 8 + 1 + 16
 _SPARSE = 0.25
 
 
@@ -45,49 +43,26 @@ class EventShard:
         return self.stop - self.first
 
 
-@dataclass(frozen=True)
-class CutSums:
-    """Sums over events, that add up; see :class:`~ewaldite.spectroscopy.cut_events.EventSums`.
-
-    Attributes
-    ----------
-    sums:
-        dims (bin, column), float64.
-    tally:
-        Events by what became of them; dims (reason), int64.
-    """
-
-    sums: FloatArray
-    tally: NDArray[np.int64]
-
-    def save(self, path: Path) -> None:
-        """Write it to an NPZ file: only bins with events where these are few."""
-        used = np.flatnonzero(self.sums.any(axis=1))
-        arrays: dict[str, Any] = {"tally": self.tally, "size": np.array(self.sums.shape[0])}
-        if used.size < _SPARSE * self.sums.shape[0]:
-            arrays |= {"bins": used, "sums": self.sums[used]}
-        else:
-            arrays["sums"] = self.sums
-        with path.open("wb") as stream:
-            np.savez(stream, **arrays)
+def save_counts(counts: EventCounts, path: Path) -> None:
+    """Write counts to an NPZ file: only bins with events where these are few."""
+    arrays: dict[str, Any] = dict(counts.arrays())
+    used = np.flatnonzero(counts.counts[:, SIGNAL])
+    if used.size < _SPARSE * counts.counts.shape[0]:
+        size = np.array(counts.counts.shape[0])
+        arrays |= {"bins": used, "counts": counts.counts[used], "size": size}
+    with path.open("wb") as stream:
+        np.savez(stream, **arrays)
 
 
-def load_sums(path: Path) -> CutSums:
-    """Read what :meth:`CutSums.save` wrote."""
+def load_counts(path: Path) -> EventCounts:
+    """Read what :func:`save_counts` wrote."""
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-        sums, tally = content["sums"], content["tally"]
-        if "bins" in content.files:
-            whole = np.zeros((int(content["size"]), sums.shape[1]))
-            whole[content["bins"]] = sums
-            sums = whole
-    return CutSums(sums, tally)
-
-
-def add_sums(total: CutSums, more: CutSums) -> CutSums:
-    """Add sums; the first is changed in place."""
-    total.sums[...] += more.sums
-    total.tally[...] += more.tally
-    return total
+        arrays = dict(content)
+    if "bins" in arrays:
+        whole = np.zeros((int(arrays["size"]), EVENT_COLUMNS), np.int64)
+        whole[arrays["bins"]] = arrays["counts"]
+        arrays["counts"] = whole
+    return EventCounts.of_arrays(arrays)
 
 
 @dataclass(frozen=True)
@@ -119,17 +94,17 @@ class CountEvents:
         plan = plan_workers(need, budget, processors=processors, shards=len(shards))
         return Work(plan, shards)
 
-    def reduce_shard(self, shard: EventShard) -> CutSums:
+    def reduce_shard(self, shard: EventShard) -> EventCounts:
         """Sum the events of a shard."""
         setup = load_setup(self.setup)
         run = RUNS.get(self._options(), shard.run, self.base)
         return count_events(setup, shard.run, run, shard.first, shard.stop)
 
-    def add(self, total: CutSums, more: CutSums) -> CutSums:
-        """Add the sums of two shards."""
-        return add_sums(total, more)
+    def add(self, total: EventCounts, more: EventCounts) -> EventCounts:
+        """Add the counts of two shards."""
+        return total.add(more)
 
-    def finish(self, total: CutSums) -> CutSums:
+    def finish(self, total: EventCounts) -> EventCounts:
         """Sums of all events."""
         return total
 
@@ -172,14 +147,14 @@ def event_need(bins: int, events: int) -> Need:
     sums = bins * EVENT_COLUMNS * 8 + REASONS * 8
     return Need(
         base=current_rss() + sums,
-        worker=sums + min(events, BLOCK) * _EVENT_BYTES,
+        worker=sums + min(events, SLAB) * _EVENT_BYTES,
         result=sums,
     )
 
 
 def count_events(
     setup: CutSetup, number: int, run: RunInput, first: int = 0, stop: int | None = None
-) -> CutSums:
+) -> EventCounts:
     """Sum events of a run into the bins of a cut.
 
     Parameters
@@ -196,13 +171,9 @@ def count_events(
     Returns
     -------
     :
-        The sums.
+        The counts.
     """
-    counted = EventSums(setup.grid, setup.pixel, setup.exposed)
-    for slab in run.events(first=first, stop=stop):
-        good = slab.flags == 0
-        step = setup.steps[number].at(slab.time[good])
-        step = np.where(step < 0, -1, step + setup.first[number])
-        angles = {"a3": slab.a3[good], "a4": slab.a4[good]} if setup.moving else {}
-        counted.add(slab.row[good], slab.k_i[good], step, **angles)
-    return CutSums(counted.sums, counted.tally)
+    sums = EventSums(setup.grid, setup.pixel, setup.exposed)
+    cut = CutRun(sums, setup.steps[number], setup.first[number], setup.moving)
+    (counts,) = reduce_events(run, [cut], (first, run.size if stop is None else stop))
+    return counts

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ewaldite.kernels.cut_tables import GUIDES, FluxTable, ViewTable
 from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.flux import Flux
+from ewaldite.tables.neutron import K2_TO_MEV
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Arguments = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,34 @@ class Exposure:
     def __len__(self) -> int:
         return int(self.a3.size)
 
-    @property
-    def arguments(self) -> Arguments:
-        """What kernels take of it, in their order."""
-        return (
-            self.edges, self.edge_of, self.counts, self.usable,
-            self.blocked, self.block_of, self.count_of, self.cells,
+    @cached_property
+    def table(self) -> FluxTable:
+        """What kernels take of it."""
+        starts = np.flatnonzero(np.diff(self.edge_of, prepend=-1))
+        guide = np.zeros(GUIDES * self.edges.size, np.int64)
+        guides = np.zeros(len(self))
+        for j in starts[self.cells[starts] > 0]:
+            first, cells = self.edge_of[j], self.cells[j]
+            edges = self.edges[first : first + cells + 1]
+            parts = np.linspace(edges[0], edges[-1], GUIDES * cells + 1)[:-1]
+            found = np.searchsorted(edges, parts, side="right") - 1
+            guide[GUIDES * first : GUIDES * (first + cells)] = found
+            guides[self.edge_of == first] = GUIDES * cells / (edges[-1] - edges[0])
+        return FluxTable(
+            self.edges, self.edge_of, self.count_of, self.cells, self.counts, self.usable,
+            self._per_count(), self.blocked, self.block_of, guide, guides,
         )  # fmt: skip
+
+    def _per_count(self) -> FloatArray:
+        """ΔE_i over counts where these can be divided by; dims (step · interval), meV."""
+        out = np.where(self.counts < 0, -1.0, 0.0)
+        square = K2_TO_MEV * self.edges**2
+        for j in range(len(self)):
+            rows = slice(self.count_of[j], self.count_of[j] + self.cells[j])
+            used = self.usable[rows] & (self.counts[rows] > 0)
+            width = np.diff(square[self.edge_of[j] : self.edge_of[j] + self.cells[j] + 1])
+            np.divide(width, self.counts[rows], out=out[rows], where=used)
+        return out
 
 
 def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
@@ -176,31 +198,7 @@ def join(parts: Sequence[Exposure]) -> Exposure:
     )
 
 
-@dataclass(frozen=True)
-class Views:
-    """Rows of a cut as functions of k_i and k_f, for every step and symmetry operation.
-
-    Attributes
-    ----------
-    first:
-        First view of a step; dims (step + 1), int64.
-    step:
-        Step of a view; dims (view), int64.
-    ki, kf:
-        Coefficients: row = ki · k_i - kf · **k**_f, at tank angle 0; dims (view, row),
-        (view, row, xyz).
-    beam:
-        Direction of the beam in the frame of the tank; dims (view, xyz).
-    """
-
-    first: IntArray
-    step: IntArray
-    ki: FloatArray
-    kf: FloatArray
-    beam: FloatArray
-
-
-def views(grid: CutGrid, a3: ArrayLike, a4: ArrayLike) -> Views:
+def views(grid: CutGrid, a3: ArrayLike, a4: ArrayLike) -> ViewTable:
     """Turn the rows of a cut from the sample table into the laboratory and the tank.
 
     ``Q_table = R_y(-a3) Q_lab`` and ``k_f = R_y(a4) k_f(tank at 0)``; the beam is along z.
@@ -223,7 +221,7 @@ def views(grid: CutGrid, a3: ArrayLike, a4: ArrayLike) -> Views:
     in_lab = np.einsum("grx,sxy->sgry", grid.table, sample)
     in_tank = np.einsum("sgrx,sxy->sgry", in_lab, tank)
     rows = grid.table.shape[1]
-    return Views(
+    return ViewTable(
         first=np.arange(steps + 1, dtype=np.int64) * images,
         step=np.repeat(np.arange(steps, dtype=np.int64), images),
         ki=np.ascontiguousarray(in_lab[..., 2].reshape(-1, rows)),

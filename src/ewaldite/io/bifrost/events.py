@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import h5py
@@ -161,23 +162,30 @@ class EventSource:
         :
             Slabs; none for a source without events.
         """
-        bounds = np.append(self.index, self.size)
         whole = self.size if end is None else min(end, self.size)
         for start in range(first, whole, rows):
-            stop = min(start + rows, whole)
-            # Of pulses without events before the first event the last one holds it
-            pulse = int(np.searchsorted(bounds[:-1], start, side="right")) - 1
-            last = int(np.searchsorted(bounds[:-1], stop, side="left"))
-            index = np.clip(bounds[pulse : last + 1] - start, 0, stop - start)
-            empty = np.zeros(0, dtype=np.int32)
-            yield EventSlab(
-                start=start,
-                number=empty if self.number is None else read_rows(self.number, start, stop),
-                offset=read_rows(self.offset, start, stop),
-                scale=self.scale,
-                first_pulse=pulse,
-                index=index.astype(np.int64),
-            )
+            yield self.slab(start, min(start + rows, whole))
+
+    def slab(self, start: int, stop: int) -> EventSlab:
+        """Events from one number to before another, at least one."""
+        bounds = self.bounds
+        # Of pulses without events before the first event the last one holds it
+        first = int(np.searchsorted(bounds[:-1], start, side="right")) - 1
+        last = int(np.searchsorted(bounds[:-1], stop, side="left"))
+        empty = np.zeros(0, dtype=np.int32)
+        return EventSlab(
+            start=start,
+            number=empty if self.number is None else read_rows(self.number, start, stop),
+            offset=read_rows(self.offset, start, stop),
+            scale=self.scale,
+            first_pulse=first,
+            index=np.clip(bounds[first : last + 1] - start, 0, stop - start),
+        )
+
+    @cached_property
+    def bounds(self) -> IntArray:
+        """First event of each pulse, and where the last one ends; dims (pulse + 1), int64."""
+        return np.append(self.index, self.size).astype(np.int64)
 
 
 def event_group(group: h5py.Group) -> h5py.Group | None:
