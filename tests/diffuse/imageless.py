@@ -68,5 +68,4 @@ def job_of(
         reciprocal_lengths=np.linalg.norm(
             np.linalg.inv(orthogonalization(np.array(experiment.cell))), axis=1
         ),
-        done=lambda frames: None,
     )

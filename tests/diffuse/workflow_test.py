@@ -262,12 +262,34 @@ def test_another_sweep_leaves_the_sums_of_the_first(
     assert sorted(reduced) == [("b", 0), ("b", 1)]
 
 
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
 def test_results_do_not_depend_on_the_workers(
-    written: Path, finished: Path, tmp_path: Path
+    written: Path, finished: Path, tmp_path: Path, executor: str
 ) -> None:
     config = copy_tiny(written, tmp_path / "w")
-    assert workflow.run(context(config, run={"workers": 2})) == STEPS
+    assert workflow.run(context(config, run={"workers": 2, "executor": executor})) == STEPS
     assert_identical(results(config.parent), results(finished))
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_wedge_that_cannot_be_read_is_left_out_where_asked(
+    written: Path, tmp_path: Path, executor: str
+) -> None:
+    config = copy_tiny(written, tmp_path / "w")
+    image = config.parent / "images" / "a_0003.cbf"
+    image.write_bytes(image.read_bytes()[:-5000])
+    run = {"workers": 1, "executor": executor}
+    with pytest.raises(UserError, match=r"a_0003\.cbf"):
+        workflow.run(context(config, run=run))
+    skipping = context(config, run={**run, "failures": "skip"})
+    assert workflow.run(skipping) == STEPS[1:]
+    assert len(skipping.left_out()) == 1
+    assert "wedge 1 of the sweep 'a'" in skipping.left_out()[0]
+    assert "a_0003.cbf" in skipping.left_out()[0]
+    observations = load(skipping.path("observations.nxs"))
+    assert set(observations.coords["wedge"].values) == {0, 2}
+    assert skipping.left_out()[0] in skipping.provenance().notes
+    assert workflow.run(skipping) == []
 
 
 def test_state_moves_with_its_folder(finished: Path, tmp_path: Path) -> None:

@@ -39,9 +39,6 @@ class Said:
     def exception(self) -> None:
         return None
 
-    def cancelled(self) -> bool:
-        return False
-
 
 @settings(max_examples=200)
 @given(st.data())

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 from rich.console import Console
 
+from ewaldite.cli.computing import AS_CONFIGURED, Computing
 from ewaldite.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 diffuse = App(name="diffuse", help="X-ray rotation images to a diffuse-scattering map.")
 
 Config = Annotated[Path, Parameter(help="TOML file; make one with 'ewaldite diffuse init'")]
-Workers = Annotated[
-    int | None, Parameter(help="threads; wins over [run] workers", validator=Number(gte=1))
-]
-Memory = Annotated[str | None, Parameter(help="budget, as '1.5 GB'; wins over [run] memory")]
 
 
 @diffuse.command
@@ -52,15 +48,14 @@ def init(
 def run(
     config: Config,
     *,
-    workers: Workers = None,
-    memory: Memory = None,
+    computing: Computing = AS_CONFIGURED,
     dry_run: Annotated[bool, Parameter(help="say what would be done, and do nothing")] = False,
 ) -> None:
     """Do everything that is not done yet: images to map, with a report."""
     if dry_run:
-        _say_what_is_stale(config, workers, memory)
+        _say_what_is_stale(config, computing)
         return
-    context = _context(config, workers, memory)
+    context = _context(config, computing)
     _run(context, None)
     _report(context)
 
@@ -68,8 +63,8 @@ def run(
 def _one_step(name: str, text: str) -> None:
     """Make the command of a step."""
 
-    def step(config: Config, *, workers: Workers = None, memory: Memory = None) -> None:
-        _run(_context(config, workers, memory), [name])
+    def step(config: Config, *, computing: Computing = AS_CONFIGURED) -> None:
+        _run(_context(config, computing), [name])
 
     step.__doc__ = text
     diffuse.command(step, name=name)
@@ -91,7 +86,7 @@ _one_step("pdf", "Transform the variational map to real space: pdf.nxs.")
 @diffuse.command
 def report(config: Config) -> None:
     """Write report.html and report.png from finished results."""
-    _report(_context(config, None, None))
+    _report(_context(config))
 
 
 @diffuse.command
@@ -99,7 +94,7 @@ def demo(
     folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
     *,
     seed: Annotated[int, Parameter(help="of strengths and counts")] = 0,
-    workers: Workers = None,
+    computing: Computing = AS_CONFIGURED,
 ) -> None:
     """Simulate a small experiment with a known truth, reduce it and compare."""
     from ewaldite.run.budget import usable_processors
@@ -111,11 +106,11 @@ def demo(
     made = make_demo(
         folder,
         seed=seed,
-        workers=workers or usable_processors(),
+        workers=computing.workers or usable_processors(),
         disturbed=True,
         contents=True,
     )
-    context = _context(made.configuration, workers, None)
+    context = _context(made.configuration, computing)
     _run(context, None)
     _report(context)
     comparison = compare_with_truth(context.path("merged.nxs"), made.truth)
@@ -125,38 +120,36 @@ def demo(
     console.print(f"Truth comparison   {context.path('truth.txt')}", markup=False)
 
 
-def _say_what_is_stale(config: Path, workers: int | None, memory: str | None) -> None:
+def _say_what_is_stale(config: Path, computing: Computing) -> None:
     from ewaldite.diffuse.context import Context
     from ewaldite.diffuse.workflow import stale
 
     # Without log and journal: nothing is written
-    reasons = stale(Context(_options(config, workers, memory), config.parent))
+    reasons = stale(Context(_options(config, computing), config.parent))
     console = Console()
     for name, reason in reasons.items():
         console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(reasons)} steps to do", highlight=False)
 
 
-def _options(config: Path, workers: int | None, memory: str | None) -> DiffuseOptions:
+def _options(config: Path, computing: Computing) -> DiffuseOptions:
     from ewaldite.diffuse.config import read_config
     from ewaldite.run.budget import memory_budget
 
     options = read_config(config)
-    given = {"workers": workers, "memory": memory}
-    changes = {name: value for name, value in given.items() if value is not None}
-    options = options.model_copy(update={"run": options.run.model_copy(update=changes)})
+    options = options.model_copy(update={"run": computing.over(options.run)})
     memory_budget(options.run.memory)  # a mistake there is told before any work is done
     return options
 
 
-def _context(config: Path, workers: int | None, memory: str | None) -> Context:
+def _context(config: Path, computing: Computing = AS_CONFIGURED) -> Context:
     from ewaldite.cli.log import run_log
     from ewaldite.diffuse.config import config_text
     from ewaldite.diffuse.context import Context
     from ewaldite.io.atomic import write_text
     from ewaldite.run.display import progress_for
 
-    options = _options(config, workers, memory)
+    options = _options(config, computing)
     out = config.parent / options.output.directory
     try:
         (out / "work").mkdir(parents=True, exist_ok=True)
@@ -174,7 +167,7 @@ def _context(config: Path, workers: int | None, memory: str | None) -> Context:
         command=shlex.join(["ewaldite", *sys.argv[1:]]),
         options_text=text,
         log=run_log(out / "log.txt"),
-        progress=progress_for(sys.stderr, time.monotonic, out / "work" / "progress.jsonl"),
+        progress=progress_for(sys.stderr, time.monotonic, out / "progress.jsonl"),
     )
 
 

@@ -127,7 +127,7 @@ def _context(config: Path) -> Context:
         base=config.parent,
         command=shlex.join(["ewaldite", *sys.argv[1:]]),
         log=run_log(out / "log.txt"),
-        progress=progress_for(sys.stderr, time.monotonic, out / "work" / "progress.jsonl"),
+        progress=progress_for(sys.stderr, time.monotonic, out / "progress.jsonl"),
     )
 
 

@@ -34,6 +34,8 @@ from ewaldite.run.progress import Progress, SilentProgress
 
 #: File in which the step ``combine`` says how it reindexed the sweeps.
 REINDEX = "reindex.json"
+#: File in which the step ``filter`` says which wedges it left out.
+LEFT_OUT = "left_out.json"
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,12 @@ class Context:
 
     def good(self, number: int) -> NDArray[np.bool_]:
         """Pixels of a sweep that take part, by the file of the mask step; dims (slow, fast)."""
-        masks = load(self.path("masks.nxs"))[self.options.sweep[number].name]
-        good = np.ones(self.entries[number].sweep.image_shape, dtype=bool)
+        return self.good_of(self.entries[number])
+
+    def good_of(self, entry: SweepInput) -> NDArray[np.bool_]:
+        """Pixels that take part of a sweep that was opened elsewhere; dims (slow, fast)."""
+        masks = load(self.path("masks.nxs"))[entry.options.name]
+        good = np.ones(entry.sweep.image_shape, dtype=bool)
         for mask in masks.values():
             good &= ~mask.values
         return good
@@ -212,6 +218,14 @@ class Context:
             axes=axes,
         )
 
+    def left_out(self) -> list[str]:
+        """What the pass over the images left out because it failed, one sentence a wedge."""
+        path = self.work / LEFT_OUT
+        if not path.is_file():
+            return []
+        found: list[str] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
     def provenance(self, *notes: str) -> Provenance:
         """How the results came about."""
         inputs: dict[str, str] = {}
@@ -223,6 +237,7 @@ class Context:
                 inputs[f"background of {name}"] = entry.background_digest
             tables |= {f"{key} of {name}": v for key, v in entry.resolved.sources.items()}
         merge = self.options.merge
+        said = [note for entry in self.entries for note in entry.notes]
         return Provenance(
             command=self.command,
             options=self.options_text,
@@ -233,5 +248,5 @@ class Context:
                 "oversampling": self.options.integrate.seed,
                 "choice of terms": self.options.scale.seed,
             },
-            notes=tuple(dict.fromkeys([*(n for e in self.entries for n in e.notes), *notes])),
+            notes=tuple(dict.fromkeys([*said, *self.left_out(), *notes])),
         )

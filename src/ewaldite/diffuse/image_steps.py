@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import scipp as sc
 
-from ewaldite.crystal.cell import orthogonalization
-from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.context import LEFT_OUT, Context
 from ewaldite.diffuse.maps.map_size import check_map_size
 from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.memory import BAND_COST, predict_need
 from ewaldite.diffuse.options import DiffuseOptions
-from ewaldite.diffuse.shard_file import load_summary, load_wedge, save_wedge
+from ewaldite.diffuse.shard_file import load_wedge, save_wedge
 from ewaldite.diffuse.sweep_mask import sweep_mask
 from ewaldite.diffuse.trace import BAND_PIXELS
 from ewaldite.diffuse.wedge_job import WedgeJob
+from ewaldite.diffuse.wedge_store import Shard, Summary, SummaryStore, WedgeKeys
 from ewaldite.diffuse.wedge_sums import WedgeSums
+from ewaldite.diffuse.wedge_work import WedgeWork, wedge_job
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import save
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import memory_budget, usable_processors
-from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
+from ewaldite.run.checkpoint import CheckpointStore, ShardStore
 from ewaldite.run.digest import FileStamp, digest
-from ewaldite.run.executor import run_shards
-from ewaldite.run.plan import plan_workers
+from ewaldite.run.executor import Executor, run_shards
 from ewaldite.run.shards import ShardProgress
-from ewaldite.run.telling import tell
-
-Summary = dict[str, float]
 
 _SAMPLE_FRAMES = 3
 # Part of the values below the smallest valid count that is worth a warning
 _MANY = 0.05
+#: File with the summaries of the wedges.
+FILTER = "filter.json"
 #: What the reader of a folder of XDS, or of a file in it, looks at.
 XDS_FILES = ("XDS.INP", "INTEGRATE.LP", "GXPARM.XDS", "XPARM.XDS")
 
 
 #: Options of [map] that say which voxels there are; the others make pictures and files of them.
 GRID = {"subdivide", "mode", "d_min", "d_max"}
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One wedge of one sweep."""
-
-    sweep: int
-    wedge: int
-    frames: int
 
 
 def mask_pixels(context: Context) -> None:
@@ -87,44 +77,49 @@ def filter_images(context: Context) -> None:
     """
     shards = all_shards(context)
     jobs = [_job(context, number) for number in range(len(context.entries))]
-    plan = plan_workers(
-        predict_need(jobs),
-        memory_budget(context.options.run.memory),
-        processors=context.options.run.workers or usable_processors(),
-        shards=len(shards),
-        max_bands=max(_most_bands(job) for job in jobs),
-        band_cost=BAND_COST,
-    )
-    context.log.info("%s", plan)
-    jobs = [replace(job, bands=plan.bands) for job in jobs]
     sums_of = wedge_store(context)
-
-    def reduce(shard: Shard) -> Summary:
-        job = jobs[shard.sweep]
-        sums = job.reduce(job.entry.sweep.wedges[shard.wedge])
-        sums_of.put(shard, sums)
-        return sums.summary
-
-    results = run_shards(
-        shards,
-        reduce,
-        workers=plan.workers,
-        name="images",
-        # The sums stay on disk: what waits for its turn is small
-        store=_Summaries(sums_of.store, sums_of.key),
-        progress=ShardProgress(context.progress, size=lambda s: s.frames, unit="frames"),
-    )
-    named: list[dict[str, object]] = []
-    summaries: list[Summary] = []
-    with closing(results):
-        for shard, summary in zip(shards, results, strict=True):
-            if summary is None:
-                continue
-            name = context.options.sweep[shard.sweep].name
-            summaries.append(summary)
-            named.append({"sweep": name, "wedge": shard.wedge, **summary})
-    write_text(context.work / "filter.json", json.dumps(named, indent=1))
-    _say(context, summaries)
+    with Executor.of(context.options.run) as executor:
+        plan = executor.plan(
+            predict_need(jobs),
+            memory_budget(context.options.run.memory),
+            processors=context.options.run.workers or usable_processors(),
+            shards=len(shards),
+            max_bands=max(_most_bands(job) for job in jobs),
+            band_cost=BAND_COST,
+        )
+        context.log.info("%s", plan)
+        work = WedgeWork(
+            context.options,
+            context.base.resolve(),
+            tuple(job.bins for job in jobs),
+            plan.bands,
+            sums_of,
+            {n: replace(job, bands=plan.bands) for n, job in enumerate(jobs)},
+        )
+        results = run_shards(
+            shards,
+            work,
+            workers=plan.workers,
+            name="images",
+            # The sums stay on disk: what waits for its turn is small
+            store=SummaryStore(sums_of.store, sums_of.key),
+            progress=ShardProgress(context.progress, size=lambda s: s.frames, unit="frames"),
+            executor=executor,
+            label=work.label,
+        )
+        with closing(results):
+            found = list(zip(shards, results, strict=True))
+    summaries = {shard: summary for shard, summary in found if summary is not None}
+    named = [
+        {"sweep": context.options.sweep[shard.sweep].name, "wedge": shard.wedge, **summary}
+        for shard, summary in summaries.items()
+    ]
+    left_out = [str(one) for one in executor.skipped]
+    write_text(context.work / LEFT_OUT, json.dumps(left_out, indent=1))
+    write_text(context.work / FILTER, json.dumps(named, indent=1))
+    _say(context, list(summaries.values()))
+    if left_out:
+        context.log.warning("%d of %d wedges were left out", len(left_out), len(shards))
 
 
 def _say(context: Context, summaries: Sequence[Summary]) -> None:
@@ -158,16 +153,6 @@ def _most_bands(job: WedgeJob) -> int:
     return int(-(-job.good.shape[0] // rows))
 
 
-class _Summaries(ShardStore[Shard, Summary]):
-    """The summaries of wedges whose sums are kept; these are put there by who makes them."""
-
-    def __init__(self, store: CheckpointStore, key: Callable[[Shard], Key]) -> None:
-        super().__init__(store, key, lambda summary, path: None, load_summary)
-
-    def put(self, shard: Shard, result: Summary) -> None:
-        """Do nothing."""
-
-
 def all_shards(context: Context) -> list[Shard]:
     """Return the wedges of all sweeps, in order."""
     return [
@@ -175,6 +160,14 @@ def all_shards(context: Context) -> list[Shard]:
         for entry in context.entries
         for wedge in entry.sweep.wedges
     ]
+
+
+def kept_shards(context: Context) -> list[Shard]:
+    """Return the wedges that the pass over the images did not leave out, in order."""
+    summaries = json.loads((context.work / FILTER).read_text(encoding="utf-8"))
+    kept = {(summary["sweep"], summary["wedge"]) for summary in summaries}
+    names = [sweep.name for sweep in context.options.sweep]
+    return [s for s in all_shards(context) if (names[s.sweep], s.wedge) in kept]
 
 
 def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
@@ -185,12 +178,9 @@ def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
         for n in _numbers(context)
     ]
 
-    def key(shard: Shard) -> Key:
-        name = f"{context.options.sweep[shard.sweep].name}/{shard.wedge}"
-        return Key(name, digest(inputs[shard.sweep], shard.wedge))
-
-    store = CheckpointStore(context.work / "wedges", suffix=".npz")
-    return ShardStore(store, key, save_wedge, load_wedge)
+    names = tuple(sweep.name for sweep in context.options.sweep)
+    store = CheckpointStore(context.work.resolve() / "wedges", suffix=".npz")
+    return ShardStore(store, WedgeKeys(names, tuple(inputs)), save_wedge, load_wedge)
 
 
 def pass_inputs(options: DiffuseOptions, number: int) -> dict[str, object]:
@@ -244,19 +234,7 @@ def _numbers(context: Context) -> range:
 
 def _job(context: Context, number: int) -> WedgeJob:
     entry = context.entries[number]
-    good = context.good(number)
-    return WedgeJob(
-        entry=entry,
-        options=context.options,
-        good=good,
-        partition=context.partition,
-        bins=_bins(context, number, good),
-        # Of the sweep's own cell: the sums do not depend on symmetry or on other sweeps
-        reciprocal_lengths=np.linalg.norm(
-            np.linalg.inv(orthogonalization(context.cells[number])), axis=1
-        ),
-        done=tell,
-    )
+    return wedge_job(context, entry, _bins(context, number, context.good(number)))
 
 
 def _bins(

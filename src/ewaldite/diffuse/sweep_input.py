@@ -149,7 +149,9 @@ def open_sweep(options: DiffuseOptions, number: int, base: Path) -> SweepInput:
     UserError
         If a file is missing or unreadable, or parts do not belong together.
     """
-    section, skip = options.sweep[number], options.integrate.missing == "skip"
+    section = options.sweep[number]
+    # Of a wedge that is left out as a whole the other frames still say what they can
+    skip = options.integrate.missing == "skip" or options.run.failures == "skip"
     images = open_images(
         section.images, base, section.frames, section.exclude, options.integrate.missing
     )

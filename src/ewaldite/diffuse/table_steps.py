@@ -18,13 +18,14 @@ from ewaldite.diffuse.collect import Collected, collect, masked_with_neighbours
 from ewaldite.diffuse.combine import join_neighbours
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.export import observations_of
-from ewaldite.diffuse.image_steps import Shard, all_shards, filter_images, wedge_store
+from ewaldite.diffuse.image_steps import filter_images, kept_shards, wedge_store
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import check_grid, reindexed, reindexed_bragg
 from ewaldite.diffuse.reindexing import resolve
 from ewaldite.diffuse.shard_file import load_collected, load_masked, save_collected
 from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
+from ewaldite.diffuse.wedge_store import Shard
 from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import atomic_path, write_text
@@ -77,7 +78,7 @@ def _with_neighbours(context: Context) -> Iterator[Neighbourhood]:
     """
     store = wedge_store(context)
     masks = ShardStore(store.store, store.key, lambda masked, path: None, load_masked)
-    for _, group in groupby(all_shards(context), key=lambda shard: shard.sweep):
+    for _, group in groupby(kept_shards(context), key=lambda shard: shard.sweep):
         shards = list(group)
         for i, shard in enumerate(shards):
             sums = _kept(context, store, shard)
@@ -115,7 +116,7 @@ def export_tables(context: Context) -> None:
             )
             for name, file in writers.items()
         }
-        for shard in all_shards(context):
+        for shard in kept_shards(context):
             collected = load_collected(_collected_path(context, shard))
             for name in (SCALE, MAP):
                 table = _observations(context, shard, collected[name], grids(context)[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -24,6 +24,7 @@ from ewaldite.io.images import FrameError
 from ewaldite.model.experiment import FloatArray, Wedge
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
+from ewaldite.run.telling import tell
 
 BRAGG_GRID = Grid((1, 1, 1))
 
@@ -46,8 +47,6 @@ class WedgeJob:
         Length of the filter's histograms.
     reciprocal_lengths:
         |a*|, |b*|, |c*|; dims (3), 1/Å.
-    done:
-        Called with the number of frames read, for the progress.
     bands:
         Bands of the detector that are worked on one after the other.
     workspace:
@@ -60,7 +59,6 @@ class WedgeJob:
     partition: Partition
     bins: int
     reciprocal_lengths: FloatArray
-    done: Callable[[int], None]
     bands: int = 1
     workspace: Workspace = field(default_factory=Workspace)
 
@@ -148,7 +146,7 @@ class WedgeJob:
                 raise _Unreadable(int(position), error) from error
             read = next(reads)
             # A frame is done when all bands have read it, or as many others instead
-            self.done(read // self.bands - (read - 1) // self.bands)
+            tell(read // self.bands - (read - 1) // self.bands)
             yield image
 
     def _outliers(self, tally: Tally, pixels: FloatArray) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import scipp as sc
 
+from ewaldite.diffuse.context import LEFT_OUT
 from ewaldite.diffuse.maps.files import map_name
 from ewaldite.diffuse.maps.parts import Part
 from ewaldite.io.nexus import load, read_info, shell_means
@@ -126,6 +127,9 @@ def _filter(out: Path) -> Section:
         for name, total in sweeps.items()
         if total.get("frames skipped")
     )
+    left_out = out / "work" / LEFT_OUT
+    if left_out.is_file():
+        notes += tuple(json.loads(left_out.read_text(encoding="utf-8")))
     return Section("Filter", tables=(Table(("sweep", *names), rows),), notes=notes)
 
 

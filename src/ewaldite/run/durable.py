@@ -14,10 +14,11 @@ from ewaldite.errors import UserError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST})
 
 
 class WriteError(UserError):
-    """The disk is full, or writing is not allowed."""
+    """The disk is full, or writing is not allowed or not possible there."""
 
 
 def write_whole(
@@ -45,7 +46,7 @@ def write_whole(
     Raises
     ------
     WriteError
-        For a full disk or a folder that cannot be written to.
+        For a full disk or a folder that cannot be made or written to.
     """
     temporary = folder / f".{uuid4().hex}.part{suffix}"
     try:
@@ -85,6 +86,12 @@ def _explained(folder: Path, error: OSError) -> WriteError | None:
             f"write to {folder}",
             f"writing there is not allowed ({reason})",
             "Choose another output folder.",
+        )
+    if number in _IN_THE_WAY:
+        return WriteError(
+            f"write to {folder}",
+            f"something that is no folder stands there ({reason})",
+            "See what is there and move it away.",
         )
     return None
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from ewaldite.run.budget import Budget
 from ewaldite.run.checkpoint import ShardStore
+from ewaldite.run.cluster import Cluster
+from ewaldite.run.dask_pool import DaskPool
 from ewaldite.run.failure import Skipped
 from ewaldite.run.options import Failures, Kind, RunOptions
 from ewaldite.run.plan import Need, Plan, plan_workers
 from ewaldite.run.pool import Pool, Task, ThreadPool
+from ewaldite.run.process_pool import ProcessPool
 from ewaldite.run.progress import SilentProgress
 from ewaldite.run.shards import ShardProgress, Shards, in_order, wind_up
 from ewaldite.run.tree import tree_sum
+
+#: What a process holds before it reduces anything: the interpreter, libraries, kernels.
+PROGRAM_BYTES = 200_000_000
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
@@ -45,6 +51,7 @@ class Executor:
     scheduler: str | None = None
     failures: Failures = "stop"
     skipped: list[Skipped] = field(default_factory=list)
+    _cluster: Cluster | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, options: RunOptions) -> Executor:
@@ -59,6 +66,24 @@ class Executor:
 
     def close(self) -> None:
         """End a cluster of our own."""
+        if self._cluster is not None:
+            self._cluster.close()
+        self._cluster = None
+
+    def need(self, need: Need) -> Need:
+        """Memory that a reduction needs here, of what it needs with threads.
+
+        Processes hold the program once each, and a result is in the process that made it,
+        in the pipe and in this one at the same time.
+        """
+        if self.kind == "threads":
+            return need
+        return replace(
+            need,
+            worker=need.worker + PROGRAM_BYTES,
+            finish=need.finish + PROGRAM_BYTES,
+            result=3 * need.result,
+        )
 
     def plan(
         self,
@@ -70,15 +95,33 @@ class Executor:
         max_bands: int = 1,
         band_cost: float = 0.1,
     ) -> Plan:
-        """Choose workers and bands; arguments are those of :func:`plan_workers`."""
-        return plan_workers(
-            need,
+        """Choose workers and bands; arguments are those of :func:`plan_workers`.
+
+        On a cluster that is there already, the workers are its threads, and the budget is that
+        of its smallest worker.
+        """
+        own, count = self.need(need), 1
+        if self.kind == "dask" and self.scheduler is not None:
+            cluster = self.cluster(processors)
+            count = len(cluster.workers())
+            processors = max(cluster.threads() // count, 1)
+            budget = cluster.budget() or budget
+            own = replace(own, base=0)
+        plan = plan_workers(
+            own,
             budget,
             processors=processors,
             shards=shards,
             max_bands=max_bands,
             band_cost=band_cost,
         )
+        return replace(plan, workers=plan.workers * count, asked=plan.asked * count)
+
+    def cluster(self, workers: int) -> Cluster:
+        """The cluster of dask, started with so many workers if it is not there."""
+        if self._cluster is None:
+            self._cluster = Cluster(self.scheduler, workers)
+        return self._cluster
 
     @contextmanager
     def pool(
@@ -106,6 +149,10 @@ class Executor:
         workers: int,
         name: str,
     ) -> Pool:
+        if self.kind == "dask":
+            return DaskPool(self.cluster(workers).client, task, add, name)
+        if self.kind == "processes":
+            return ProcessPool(task, add, workers, name)
         return ThreadPool(task, add, workers, name)
 
 

@@ -27,12 +27,21 @@ class Promise(Protocol):
     def exception(self) -> BaseException | None:
         """What the work raised; nothing is fetched."""
 
-    def cancelled(self) -> bool:
-        """Whether it was called off before it was begun."""
-
 
 class WorkerDied(Exception):
-    """The process that worked on a shard is gone: killed, out of memory, or crashed."""
+    """The process that worked on a shard is gone: killed, out of memory, or crashed.
+
+    Parameters
+    ----------
+    message:
+        What is known of it.
+    times:
+        How many workers the shard has cost.
+    """
+
+    def __init__(self, message: str, times: int = 1) -> None:
+        super().__init__(message)
+        self.times = times
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from ewaldite.run.checkpoint import ShardStore
 from ewaldite.run.failure import Skipped, describe, given_up, may_skip, say_again, tried_enough
 from ewaldite.run.options import Failures
-from ewaldite.run.pool import Pool, Promise
+from ewaldite.run.pool import Pool, Promise, WorkerDied
 from ewaldite.run.progress import Progress
 
 _logger = logging.getLogger(__name__)
@@ -157,6 +157,8 @@ class Shards(Generic[Shard]):
             del self._way[number]
             way.share.end(way.loaded)
             return True
+        if isinstance(error, WorkerDied):
+            way.attempts += error.times - 1
         if not tried_enough(error, way.attempts):
             say_again(self._label(way.shard), error, way.attempts)
             way.attempts += 1
