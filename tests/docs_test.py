@@ -30,6 +30,7 @@ NEUTRONS = [
     DOCS / "how-to" / "convert.md",
     DOCS / "theory" / "spectroscopy.md",
     DOCS / "reference" / "spectroscopy-options.md",
+    DOCS / "how-to" / "export.md",
 ]
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from ewaldite.cli.diffuse import diffuse
 from ewaldite.cli.maps import register as register_maps
 from ewaldite.cli.spectroscopy import spectroscopy
+from ewaldite.cli.spectroscopy_export import register as register_export
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
 
@@ -26,6 +27,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 register_maps(diffuse)
+register_export(spectroscopy)
 app.command(diffuse)
 app.command(spectroscopy)
 

@@ -16,6 +16,7 @@ from ewaldite.spectroscopy.cut_options import (
     NormaliseOptions,
     VanadiumOptions,
 )
+from ewaldite.spectroscopy.export_options import ExportOptions
 from ewaldite.spectroscopy.mask_options import EventMaskOptions
 
 Cell = tuple[float, float, float, float, float, float]
@@ -164,3 +165,4 @@ class SpectroscopyOptions(Section):
     normalise: NormaliseOptions = NormaliseOptions()
     cut: list[Cut] = Field(default_factory=list)
     computing: ComputingOptions = ComputingOptions()
+    export: ExportOptions = ExportOptions()

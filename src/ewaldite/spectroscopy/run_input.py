@@ -83,11 +83,23 @@ class RunInput:
             float(self.converter.instrument.final_energy.max()),
         )
         steps = self.steps(finest_turn(grid, highest))
-        flux = self.reading.flux(steps, grid.energy_step)
+        return self.exposed(steps, grid.energy_step), steps
+
+    def exposed(self, steps: Steps, energy_step: float) -> Exposure:
+        """Flux of steps, without the cells that are masked.
+
+        Parameters
+        ----------
+        steps:
+            Of the rotation.
+        energy_step:
+            Narrowest bin in energy transfer, meV.
+        """
+        flux = self.reading.flux(steps, energy_step)
         sample = self.converter.sample
         offset = 0.0 if sample is None else sample.offset
         exposed = exposure(flux, steps.a3 + offset, steps.a4)
-        return mask_cells(exposed, self.converter, flux.intervals, steps), steps
+        return mask_cells(exposed, self.converter, flux.intervals, steps)
 
     def events(
         self, tally: EventTally | None = None, first: int = 0, stop: int | None = None
