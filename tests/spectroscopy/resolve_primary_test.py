@@ -70,9 +70,9 @@ def test_parked_with_a_band_that_choppers_confine() -> None:
     """Pulse shaping stands open, and the other discs say when neutrons arrive."""
     choppers = (*STANDING[:2], *SPINNING[2:])
     stopped = tuple(disc(c, speed=(TIME, np.zeros(3))) for c in shaping(0.0095, 0.0004))
-    with pytest.raises(UserError, match="pulse_shaping_chopper_1 has no log of its speed"):
-        resolved(choppers)
     way_in, _ = resolved((*stopped, *SPINNING[2:]))
+    # "parked" says so too where nothing is logged
+    assert resolved(choppers)[0].frames.earliest == way_in.frames.earliest
     spinning, _ = resolved(SPINNING, mode="spinning")
     assert 0.1 < way_in.frames.earliest < spinning.frames.earliest + 0.01
     assert way_in.reference_time == pytest.approx(1.72e-3)
@@ -84,6 +84,19 @@ def test_spinning_from_the_choppers() -> None:
     np.testing.assert_allclose(way_in.reference_time, 0.0095, atol=1e-9)
     later, _ = resolved(SPINNING, mode="spinning", chopper_offset="15 us")
     np.testing.assert_allclose(later.reference_time, 0.009515, atol=1e-9)
+
+
+def test_a_time_zero_is_added_whatever_the_mode() -> None:
+    for mode, choppers in (("parked", (*STANDING[:2], *SPINNING[2:])), ("spinning", SPINNING)):
+        known, _ = resolved(choppers, mode=mode)
+        late, _ = resolved(choppers, mode=mode, time_zero="20 us")
+        np.testing.assert_allclose(late.reference_time - known.reference_time, 20e-6)
+    known, _ = resolved(SPINNING, mode="table")
+    late, _ = resolved(SPINNING, mode="table", time_zero="20 us")
+    time = np.linspace(0.17, 0.19, 50)
+    np.testing.assert_allclose(
+        late.wavenumber(LENGTH, time + 20e-6), known.wavenumber(LENGTH, time), rtol=2e-6
+    )
 
 
 def test_a_phase_is_as_good_as_a_delay() -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from ewaldite.cli.calibrate import register as register_calibrate
 from ewaldite.cli.diffuse import diffuse
 from ewaldite.cli.maps import register as register_maps
 from ewaldite.cli.spectroscopy import spectroscopy
@@ -28,6 +29,7 @@ app = App(
 )
 register_maps(diffuse)
 register_export(spectroscopy)
+register_calibrate(spectroscopy)
 app.command(diffuse)
 app.command(spectroscopy)
 

@@ -7,7 +7,7 @@ instrument and shares none with the reduction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,10 @@ def wavenumber_of_speed(speed: FloatArray) -> FloatArray:
     return np.asarray(constants.m_n * speed / constants.hbar * 1e-10)
 
 
+def _modules() -> FloatArray:
+    return np.zeros((ARCS, CHANNELS // 3))
+
+
 @dataclass(frozen=True)
 class Misalignment:
     """Where the tubes really are, and what the file does not say.
@@ -70,16 +74,76 @@ class Misalignment:
     ----------
     gain, offset:
         True position along a tube = offset + gain · nominal; dims (arc, channel, tube), m.
+    angle:
+        Of modules of three channels, about the vertical through the middle of their middle
+        triplet, right-handed about up; dims (arc, module), degrees.
+    along, across:
+        Their shift away from the sample and towards larger A4, in the frame of the middle
+        triplet; dims (arc, module), m.
     """
 
     gain: FloatArray
     offset: FloatArray
+    angle: FloatArray = field(default_factory=_modules)
+    along: FloatArray = field(default_factory=_modules)
+    across: FloatArray = field(default_factory=_modules)
 
     @classmethod
     def none(cls) -> Misalignment:
         """Everything is where the file says."""
         shape = (ARCS, CHANNELS, TUBES)
         return cls(np.ones(shape), np.zeros(shape))
+
+    @classmethod
+    def drawn(
+        cls,
+        rng: np.random.Generator,
+        *,
+        gain: float = 0.0,
+        offset: float = 0.0,
+        angle: float = 0.0,
+        shift: float = 0.0,
+    ) -> Misalignment:
+        """Draw all of them, each from a normal distribution of the given σ."""
+        tubes, modules = (ARCS, CHANNELS, TUBES), (ARCS, CHANNELS // 3)
+        return cls(
+            1.0 + gain * rng.standard_normal(tubes),
+            offset * rng.standard_normal(tubes),
+            angle * rng.standard_normal(modules),
+            shift * rng.standard_normal(modules),
+            shift * rng.standard_normal(modules),
+        )
+
+    def moved(
+        self,
+        arc: IntArray,
+        channel: IntArray,
+        middle: FloatArray,
+        forward: FloatArray,
+        along: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Turn and shift points with their modules, in the frames of their own triplets.
+
+        Parameters
+        ----------
+        arc, channel:
+            dims (pixel).
+        middle:
+            How far the middle triplet's centre is from the sample's vertical, m; dims (pixel).
+        forward, along:
+            Horizontal coordinates of the pixels, m; dims (pixel).
+        """
+        module = channel // 3
+        side = np.deg2rad(10.0 * (channel - 3 * module - 1))
+        turn = np.deg2rad(self.angle[arc, module])
+        c_x, c_y = middle * np.cos(side), -middle * np.sin(side)
+        t_x, t_y = self.along[arc, module], self.across[arc, module]
+        x, y = forward - c_x, along - c_y
+        new_x = c_x + np.cos(turn) * x - np.sin(turn) * y
+        new_y = c_y + np.sin(turn) * x + np.cos(turn) * y
+        new_x += np.cos(side) * t_x + np.sin(side) * t_y
+        new_y += np.cos(side) * t_y - np.sin(side) * t_x
+        return np.asarray(new_x), np.asarray(new_y)
 
 
 @dataclass(frozen=True)
@@ -128,7 +192,9 @@ class Bifrost:
 
 
 def bifrost(
-    misalignment: Misalignment | None = None, efficiency: FloatArray | float = 1.0
+    misalignment: Misalignment | None = None,
+    efficiency: FloatArray | float = 1.0,
+    lit: float | None = None,
 ) -> Bifrost:
     """Build the instrument.
 
@@ -138,6 +204,9 @@ def bifrost(
         None: all tubes are where the file says.
     efficiency:
         ε of the pixels; dims (pixel) in the order of :class:`Bifrost`, or one number.
+    lit:
+        What part of a tube's length the analysers light, about its true middle; None: all of
+        it, wherever its pixels are.
 
     Returns
     -------
@@ -149,13 +218,18 @@ def bifrost(
     off = misalignment or Misalignment.none()
     lsa, lad = np.array(_LSA)[channel % 3, arc], np.array(_LAD)[arc]
     half = np.deg2rad(np.array(_HALF))[arc]
-    along = along_tube(channel, arc, pixel)
-    along = off.offset[arc, channel, tube] + off.gain[arc, channel, tube] * along
+    gain = off.gain[arc, channel, tube]
+    length = np.array(_LENGTH)[channel % 3, arc]
+    width = gain * length / PIXELS
+    along = off.offset[arc, channel, tube] + gain * along_tube(channel, arc, pixel)
+    seen = np.ones(along.size) if lit is None else _lit(along, width, lit * length / 2.0)
     # in the vertical plane of the analyser: forward, up; the beam leaves it downwards
     turn = 2.0 * half
     side = (tube - 1) * TUBE_DISTANCE
     forward = lsa + lad * np.cos(turn) + side * np.sin(turn)
     up = -lad * np.sin(turn) + side * np.cos(turn)
+    middle = np.array(_LSA)[1, arc] + lad * np.cos(turn)
+    forward, along = off.moved(arc, channel, middle, forward, along)
     in_plane = np.hypot(forward - lsa, up)
     sideways = along * lsa / (lsa + in_plane)
     first = np.stack([lsa, sideways, np.zeros_like(lsa)], axis=1)
@@ -165,7 +239,6 @@ def bifrost(
     wavelength = 2.0 * SPACING * np.sin(bend / 2.0)
     speed = constants.h / (constants.m_n * wavelength * 1e-10)
     a4 = np.deg2rad(10.0 * (channel - 4)) + np.arctan2(sideways, lsa)
-    width = np.array(_LENGTH)[channel % 3, arc] / PIXELS
     solid = width * lsa / (lsa + in_plane) * _HEIGHT / l1**2
     spread = 2.0 * energy_of_speed(speed) / np.tan(bend / 2.0) * _MOSAIC
     return Bifrost(
@@ -177,8 +250,15 @@ def bifrost(
         direction=np.stack([np.sin(a4), np.zeros_like(a4), np.cos(a4)], axis=1),
         final_speed=speed,
         path=l1 + l2,
-        n_b=np.asarray(efficiency) * solid * spread,
+        n_b=np.asarray(efficiency) * seen * solid * spread,
     )
+
+
+def _lit(along: FloatArray, width: FloatArray, end: FloatArray) -> FloatArray:
+    """Part of each pixel that lies within the ends; dims (pixel)."""
+    upper, lower = along + width / 2.0, along - width / 2.0
+    inside = np.minimum(upper, end) - np.maximum(lower, -end)
+    return np.asarray(np.clip(inside / width, 0.0, 1.0))
 
 
 def along_tube(channel: IntArray, arc: IntArray, pixel: IntArray) -> FloatArray:

@@ -24,6 +24,13 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _PERIOD_NS = 1e9 / 14.0
+#: Discs that confine the band: name, distance (m), and how much longer they are open on either
+#: side than neutrons of the mean emission need, s. A wider band would be one of two frames.
+_BAND = (
+    ("frame_overlap_chopper_1", 8.53, 2.5e-3),
+    ("frame_overlap_chopper_2", 14.97, 2.5e-3),
+    ("bandwidth_chopper_1", 78.0, 0.0),
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,18 @@ class Logged:
         Fraction of pulses without protons.
     log_charge:
         Whether the proton charge is in the file.
+    late:
+        How late all neutrons are stamped, by detectors and monitor, s: what a time zero is.
+    band_choppers:
+        Whether discs that confine the band to that of the source are in the file too.
     """
 
     monitor: Literal["settings", "total", "events"] = "settings"
     charge_spread: float = 0.05
     missing: float = 0.01
     log_charge: bool = True
+    late: float = 0.0
+    band_choppers: bool = False
 
 
 def write_run(
@@ -86,7 +99,7 @@ def write_run(
     starts = np.asarray(np.arange(run.a3.size) * run.pulses * PERIOD, dtype=np.float64)
     number = run.instrument.detector_number[events.pixel]
     pulse_time = np.asarray((np.arange(charge.size) - lead) * PERIOD, dtype=np.float64)
-    frame, offset = _frames(pulse, events.arrival)
+    frame, offset = _frames(pulse, events.arrival + log.late)
     write_raw(
         path,
         RawRun(
@@ -99,7 +112,7 @@ def write_run(
             a4=(np.zeros(1), np.array([run.a4])),
             monitor_distance=MONITOR,
             monitor=_monitor(run, cumulative, lead, rng, log, starts),
-            choppers=_choppers(run),
+            choppers=_choppers(run, log),
             charge=(pulse_time, charge) if log.log_charge else None,
             title="simulated BIFROST",
         ),
@@ -163,17 +176,35 @@ def _triplets(numbers: IntArray) -> list[TripletDrawing]:
     return found
 
 
-def _choppers(run: Run) -> list[ChopperDrawing]:
+def _choppers(run: Run, log: Logged) -> list[ChopperDrawing]:
     names = ("pulse_shaping_chopper_1", "pulse_shaping_chopper_2")
+    band = _band(run) if log.band_choppers else []
     if run.source.mode == "parked":
-        return [ChopperDrawing(n, z) for n, z in zip(names, PULSE_SHAPING, strict=True)]
+        return [ChopperDrawing(n, z) for n, z in zip(names, PULSE_SHAPING, strict=True)] + band
     # a slit that is open for the opening around the time in the middle of both
     speed = 14.0
     half = run.source.opening * speed * 360.0 / 2.0
     return [
         ChopperDrawing(n, z, (-half, half), speed, run.source.psc_time)
         for n, z in zip(names, PULSE_SHAPING, strict=True)
-    ]
+    ] + band
+
+
+def _band(run: Run) -> list[ChopperDrawing]:
+    """Discs that are open while neutrons of the band, and none of another frame, pass."""
+    discs = []
+    place, when = run.source.reference
+    for name, distance, margin in _BAND:
+        low, high = run.source.limits
+        arrivals = [
+            when + (distance - place) / float(drawing.speed_of_energy(np.array(e)))
+            for e in (high, low)
+        ]
+        open_for = arrivals[1] - arrivals[0] + 2.0 * margin
+        half = open_for * 360.0 / PERIOD / 2.0
+        middle = sum(arrivals) / 2.0
+        discs.append(ChopperDrawing(name, distance, (-half, half), 1.0 / PERIOD, middle))
+    return discs
 
 
 def _monitor(
@@ -184,11 +215,11 @@ def _monitor(
     log: Logged,
     starts: FloatArray,
 ) -> EventList | tuple[FloatArray, FloatArray, FloatArray]:
-    times = run.monitor_times(rng)
+    times = [t + log.late for t in run.monitor_times(rng)]
     if log.monitor == "events":
         setting = np.repeat(np.arange(len(times)), [t.size for t in times])
         time = np.concatenate(times)
-        onward = time * SAMPLE / MONITOR
+        onward = (time - log.late) * SAMPLE / MONITOR
         frame, offset = _frames(_pulses(run, setting, onward, cumulative, lead, rng), time)
         order = np.lexsort((offset, frame))
         return EventList(None, frame[order], offset[order])

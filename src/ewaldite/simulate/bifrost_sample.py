@@ -58,6 +58,10 @@ class Sample:
         σ of that Gaussian, 1/Å.
     elastic_width:
         σ of elastic lines, meV.
+    powder:
+        Of lines of a powder: |Q| in 1/Å, and integral over ω in its middle.
+    powder_width:
+        σ of these lines, 1/Å.
     dispersion:
         None: no branch.
     a3_offset:
@@ -70,6 +74,8 @@ class Sample:
     bragg: float = 0.0
     mosaic: float = 0.01
     elastic_width: float = 0.0
+    powder: tuple[tuple[float, float], ...] = ()
+    powder_width: float = 0.01
     dispersion: Dispersion | None = None
     a3_offset: float = 0.0
 
@@ -99,11 +105,15 @@ class Sample:
         return out
 
     def elastic_line(self, hkl: FloatArray) -> FloatArray:
-        """Integral over ω of elastic scattering, incoherent and Bragg; dims (...)."""
+        """Integral over ω of elastic scattering: incoherent, Bragg, powder; dims (...)."""
         out = np.full(hkl.shape[:-1], self.elastic)
         if self.bragg > 0:
             away = (hkl - np.rint(hkl)) * (2.0 * np.pi / np.array(self.cell))
             near = np.sum(away**2, axis=-1) / self.mosaic**2
             origin = np.all(np.rint(hkl) == 0, axis=-1)
             out += np.where(origin, 0.0, self.bragg * np.exp(-0.5 * near))
+        if self.powder:
+            q = np.linalg.norm(hkl * (2.0 * np.pi / np.array(self.cell)), axis=-1)
+            for middle, strength in self.powder:
+                out += strength * np.exp(-0.5 * ((q - middle) / self.powder_width) ** 2)
         return out

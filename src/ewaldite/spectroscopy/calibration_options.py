@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from ewaldite.model.quantity import parse_quantity
@@ -21,6 +23,8 @@ class TubeOptions(Section):
     tube: int = Field(ge=1, description="from 1, as the file stores them")
     gain: float = Field(1.0, gt=0, description="true length by nominal one")
     offset: str = Field("0 mm", description="towards larger A4")
+    gain_error: float | None = Field(None, description="standard error, for the record")
+    offset_error: str | None = Field(None, description="standard error, for the record")
 
 
 class ModuleOptions(Section):
@@ -31,11 +35,17 @@ class ModuleOptions(Section):
     angle: float = Field(0.0, description="about the vertical, degrees")
     along: str = Field("0 mm", description="shift away from the sample")
     across: str = Field("0 mm", description="shift towards larger A4")
+    angle_error: float | None = Field(None, description="standard error, for the record")
+    along_error: str | None = Field(None, description="standard error, for the record")
+    across_error: str | None = Field(None, description="standard error, for the record")
 
 
 class CalibrationOptions(Section):
     """Where the detectors really are; what is not named is nominal."""
 
+    file: Path | None = Field(
+        None, description="of 'ewaldite spectroscopy calibrate'; what is said here goes first"
+    )
     tube: list[TubeOptions] = Field(default_factory=list, description="tubes by number")
     module: list[ModuleOptions] = Field(default_factory=list, description="modules by number")
     simple_paths: bool = Field(

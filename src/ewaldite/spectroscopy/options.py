@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ewaldite.run.options import RunOptions
 from ewaldite.run.section import Section
+from ewaldite.spectroscopy.calibrate.options import CalibrateOptions
 from ewaldite.spectroscopy.calibration_options import CalibrationOptions
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_options import (
@@ -83,6 +84,9 @@ class PrimaryOptions(Section):
     )
     source_offset: str = Field("0 us", description="time zero: added to the emission")
     chopper_offset: str = Field("0 us", description="time zero: added to the choppers' times")
+    time_zero: str | None = Field(
+        None, description="added to both: how late neutrons are stamped; see calibrate"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> PrimaryOptions:
@@ -160,6 +164,7 @@ class SpectroscopyOptions(Section):
     monitor: MonitorOptions = MonitorOptions()
     mask: EventMaskOptions = EventMaskOptions()
     calibration: CalibrationOptions = CalibrationOptions()
+    calibrate: CalibrateOptions = CalibrateOptions()
     vanadium: VanadiumOptions | None = None
     background: BackgroundOptions | None = None
     normalise: NormaliseOptions = NormaliseOptions()

@@ -18,6 +18,7 @@ from ewaldite.errors import UserError
 from ewaldite.io.bifrost.raw_file import RawFile, open_bifrost
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.model.time_log import TimeLog
+from ewaldite.spectroscopy.calibration_file import with_calibration
 from ewaldite.spectroscopy.converter import Converter, Window
 from ewaldite.spectroscopy.design import design_triplets
 from ewaldite.spectroscopy.instrument import PRIMARY_LENGTH, Instrument
@@ -61,6 +62,7 @@ def resolve(
     UserError
         If options and file do not fit together, or one lacks what is needed.
     """
+    options = with_calibration(options, base)
     given = options.primary.length
     length = (
         raw.primary_length if given is None else parse_quantity(given, "m", "[primary] length")
@@ -97,6 +99,7 @@ def resolve_plain(options: SpectroscopyOptions, run: RunFileOptions, base: Path)
     UserError
         If an option is missing that no file says here.
     """
+    options = with_calibration(options, base)
     notes: list[str] = []
     triplets, length = design_triplets(), PRIMARY_LENGTH
     if run.geometry is not None:

@@ -83,7 +83,7 @@ def resolve_primary(options: PrimaryOptions, raw: Discs, length: float, base: Pa
         frames = _frames(options, raw, length, pulse)
         if options.psc_time is not None:
             time = _seconds(options.psc_time, "psc_time")
-            time += _seconds(options.chopper_offset, "chopper_offset")
+            time += _late(options, "chopper_offset")
             distance = parse_quantity(str(options.psc_distance), "m", "[primary] psc_distance")
         else:
             choppers = choppers_of(raw, options, "spinning")
@@ -139,21 +139,23 @@ def pulse_of(options: PrimaryOptions) -> Pulse:
     if options.emission_time is not None:
         mean = _seconds(options.emission_time, "emission_time")
         pulse = replace(pulse, start=start + mean - pulse.mean)
-    offset = _seconds(options.source_offset, "source_offset")
+    offset = _late(options, "source_offset")
     return replace(pulse, start=pulse.start + offset)
 
 
 def choppers_of(raw: Discs, options: PrimaryOptions, mode: str) -> tuple[Chopper, ...]:
-    """Discs that turn, in the order in which neutrons meet them.
+    """Discs that turn, in the order in which neutrons meet them; parked ones stand open.
 
     Raises
     ------
     UserError
         If a disc has no log of its speed, or none of its delay or phase, or no slits.
     """
-    offset = _seconds(options.chopper_offset, "chopper_offset")
+    offset = _late(options, "chopper_offset")
     found = []
     for disc in raw.choppers:
+        if mode == "parked" and disc.name.startswith(PULSE_SHAPING):
+            continue
         if disc.speed is None:
             raise UserError(
                 f"use the choppers of {raw.path} ([primary] mode = '{mode}')",
@@ -225,6 +227,7 @@ def _loaded(
             "Give one that ewaldite wrote, with dims (distance, time).",
         )
     curve = curve_at(table, length)
+    curve[0] += _time_zero(options)
     known = curve[0, np.isfinite(curve[1])]
     if not known.size:
         found = f"it holds no wavelength at {length:.3f} m"
@@ -237,6 +240,15 @@ def _loaded(
 
 def _seconds(text: str, name: str) -> float:
     return parse_quantity(text, "s", f"[primary] {name}")
+
+
+def _late(options: PrimaryOptions, name: str) -> float:
+    """An offset of its own and the time zero of all, s."""
+    return _seconds(getattr(options, name), name) + _time_zero(options)
+
+
+def _time_zero(options: PrimaryOptions) -> float:
+    return _optional(options.time_zero, "time_zero") or 0.0
 
 
 def _optional(text: str | None, name: str) -> float | None:

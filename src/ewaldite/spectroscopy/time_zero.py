@@ -102,6 +102,62 @@ def elastic_time_zero(
     return TimeZero(center, float(spread / np.sqrt(effective)), int(np.count_nonzero(near)))
 
 
+def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> TimeZero:
+    r"""Mean of a line on a flat level.
+
+    The level is that of the bins beyond the window; without it the mean and its error are
+
+    .. math:: c = \frac{\sum t_b (n_b - \beta)}{\sum (n_b - \beta)}, \qquad
+              \sigma_c^2 = \frac{\sum (t_b - c)^2 n_b}{(\sum (n_b - \beta))^2}
+
+    over a window about itself: whatever the shape of the line, as long as it is inside.
+
+    Parameters
+    ----------
+    late:
+        Middles of even bins, some more than the window on either side; dims (bin), s.
+    counts:
+        dims (bin).
+    window:
+        On either side of the line, s.
+
+    Returns
+    -------
+    :
+        Offset, with its standard error.
+
+    Raises
+    ------
+    UserError
+        If there is no line, or it is so near to the ends of the bins that no level is seen.
+    """
+    half = max(round(window / (late[1] - late[0])), 1)
+    inside = np.convolve(counts, np.ones(2 * half + 1), mode="same")
+    center = float(late[np.argmax(inside)])
+    found = None
+    for _ in range(_ROUNDS):
+        near = np.abs(late - center) <= window
+        if np.count_nonzero(~near) < late.size // 8:
+            break
+        level = float(counts[~near].mean())
+        line = counts[near] - level
+        if not line.sum() >= FEWEST:
+            break
+        moved = float(np.sum(late[near] * line) / line.sum())
+        spread = np.sum((late[near] - moved) ** 2 * counts[near])
+        found = TimeZero(moved, float(np.sqrt(spread) / line.sum()), int(line.sum()))
+        if abs(moved - center) < _STILL:
+            break
+        center = moved
+    if found is None:
+        raise UserError(
+            "fit the time zero to the elastic line",
+            f"there are {counts.sum():.0f} events around it, and no line stands out",
+            f"Give a run with at least {FEWEST} elastic events, or another window.",
+        )
+    return found
+
+
 def _highest(late: FloatArray, weights: FloatArray, window: float) -> float:
     """Middle of the fullest bin within ten windows of zero: where the line is, roughly."""
     edges = np.arange(-10.0, 10.5, 0.5) * window

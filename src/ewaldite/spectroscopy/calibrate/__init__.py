@@ -1,0 +1,1 @@
+"""Fits of where the detectors are and when neutrons start."""
