@@ -27,7 +27,6 @@ from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.geometry.absorption import PathSegment
 from ewaldite.io.geometry import read_geometry
-from ewaldite.kernels.tally import enter_voxels
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.simulate.presets import lysozyme_6m
@@ -63,10 +62,10 @@ def filtered(bragg: float, frames: int, seed: int) -> tuple[np.ndarray, np.ndarr
         background=None,
     )
     expected = np.zeros((2, trace.keys.size))
-    row, images = trace.start_row.copy(), []
+    images = []
     background = simulation.expected_background().reshape(-1)
     for i in range(frames):
-        enter_voxels(row, *trace.changes(i))
+        row = trace.rows(i, simulation.valid.size)
         seen = row >= 0
         smooth = simulation.signal(i).reshape(-1) + background
         for total, counts in zip(

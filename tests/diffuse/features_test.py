@@ -12,31 +12,41 @@ from ewaldite.geometry.pixel_corrections import CorrectionSwitches
 from ewaldite.kernels import walk
 
 
-def test_bands_hold_every_pixel_once_with_its_corrections() -> None:
-    given, pairs = setup(), pairs_of(setup())
-    features = np.full((SHAPE[0] * SHAPE[1], walk.FEATURES), np.nan)
-    seen = np.zeros(SHAPE[0] * SHAPE[1], int)
-    for pixel, band in given.features.bands(given.good, 100):
-        assert band.shape == (pixel.size, walk.FEATURES)
-        # Two rows of the image, of which a panel may have one, or none
-        assert pixel.size in (38, 19)
-        part = pixel >= 0
-        features[pixel[part]] = band[part]
-        seen[pixel[part]] += 1
-    np.testing.assert_array_equal(seen.reshape(SHAPE), given.good)
-    np.testing.assert_allclose(features[pairs.pixel], pairs.features, rtol=2e-9)
+@pytest.mark.parametrize("pixels", [1, 100, 10**6])
+def test_pieces_are_all_rows_of_the_panels_once(pixels: int) -> None:
+    source = setup().features
+    seen = np.zeros(SHAPE, int)
+    bands = []
+    for (first, last, columns, slow, fast), table in source.pieces(pixels):
+        assert columns == table.shape[1] == 19
+        assert 0 < last - first <= source.band_rows(pixels)
+        seen[slow + first : slow + last, fast : fast + columns] += 1
+        bands.append((slow + first) // source.band_rows(pixels))
+    assert bands == sorted(bands)
+    expected = np.zeros(SHAPE, int)
+    expected[:, :19] = expected[2:, 21:] = 1
+    np.testing.assert_array_equal(seen, expected)
+    # rows of the image, of which a panel may have some, or none
+    some = [piece for piece, _ in source.pieces(SHAPE[1], range(1, 4))]
+    assert some == [
+        (1, 2, 19, 0, 0),
+        (2, 3, 19, 0, 0),
+        (0, 1, 19, 2, 21),
+        (3, 4, 19, 0, 0),
+        (1, 2, 19, 2, 21),
+    ]
 
 
-def test_single_pixels_are_as_in_the_bands() -> None:
+def test_single_pixels_have_their_position_and_corrections() -> None:
     given, pairs = setup(), pairs_of(setup())
     chosen = pairs.pixel[::7]
-    source = given.features
-    np.testing.assert_allclose(source.at(chosen), pairs.features[::7], rtol=2e-9)
-    for pixel, band in source.bands(given.good, 10**6):
-        here = np.isin(chosen, pixel)
-        rows = [int(np.flatnonzero(pixel == p)[0]) for p in chosen[here]]
-        np.testing.assert_array_equal(source.at(chosen)[here], band[rows])
-    assert source.at(np.empty(0, np.int64)).shape == (0, walk.FEATURES)
+    np.testing.assert_allclose(given.features.at(chosen), pairs.features[::7], rtol=2e-9)
+    order = np.random.default_rng(0).permutation(chosen.size)
+    np.testing.assert_array_equal(
+        given.features.at(chosen[order]), given.features.at(chosen)[order]
+    )
+    assert np.isnan(given.features.at(np.array([20]))).all()
+    assert given.features.at(np.empty(0, np.int64)).shape == (0, walk.FEATURES)
 
 
 def test_resolution_of_the_image() -> None:
@@ -54,12 +64,12 @@ def test_switches_reach_the_pixels() -> None:
     wedge = setup().wedge
     off = CorrectionSwitches(False, False, False, False, False)
     source = feature_source(wedge, SHAPE, 0.7, switches=off)
-    _, band = next(source.bands(np.ones(SHAPE, bool), 10**6))
+    some = np.arange(19)
+    band = source.at(some)
     np.testing.assert_array_equal(band[:, walk.CORRECTION], 1.0)
     full = feature_source(wedge, SHAPE, 1.4, sensor_mu=MU, path=PATH)
     single = feature_source(wedge, SHAPE, 0.7, sensor_mu=MU, path=PATH)
-    _, wide = next(full.bands(np.ones(SHAPE, bool), 10**6))
-    _, narrow = next(single.bands(np.ones(SHAPE, bool), 10**6))
+    wide, narrow = full.at(some), single.at(some)
     np.testing.assert_allclose(wide[:, walk.SWEPT], 2 * narrow[:, walk.SWEPT], rtol=1e-12)
     np.testing.assert_array_equal(wide[:, walk.CORRECTION], narrow[:, walk.CORRECTION])
 

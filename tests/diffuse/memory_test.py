@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.memory import (
     BAND_COST,
     expected_changes,
+    expected_runs,
     expected_voxels,
     predict_need,
 )
@@ -54,6 +56,12 @@ def traced(job: WedgeJob) -> Trace:
     )
 
 
+def changes_of(job: WedgeJob, trace: Trace) -> float:
+    """How often a pixel changes segment."""
+    rows = [trace.rows(frame, job.good.size) for frame in range(trace.used.size)]
+    return float(sum(np.sum(a != b) for a, b in pairwise(rows)) / job.good.sum())
+
+
 def shard(folder: Path, made: RotationExperiment, *grids: Grid, **options: int) -> int:
     """Memory that a wedge is predicted to take besides its images."""
     return predict_need([job_of(folder, made, *grids, **options)]).shard
@@ -72,7 +80,9 @@ def test_prediction_agrees_with_a_trace(
     job = job_of(tmp_path, experiment(frames=frames), *grids)
     trace = traced(job)
     changes = expected_changes(job, only_wedge(job))
-    assert changes == pytest.approx(trace.changed.sum() / job.good.sum(), rel=0.1, abs=0.01)
+    assert changes == pytest.approx(changes_of(job, trace), rel=0.1, abs=0.01)
+    runs = expected_runs(job, only_wedge(job))
+    assert runs == pytest.approx(trace.used.sum(), rel=0.1)
     voxels = expected_voxels(job, only_wedge(job), job.partition.segments)
     assert 0.5 < voxels / trace.keys.size < 2.0
 
@@ -84,7 +94,8 @@ def test_prediction_agrees_with_a_trace_of_small_pixels(
     job = job_of(tmp_path, demo, grid, d_min=1.5)
     trace = traced(job)
     changes = expected_changes(job, only_wedge(job))
-    assert changes == pytest.approx(trace.changed.sum() / job.good.sum(), rel=0.05)
+    assert changes == pytest.approx(changes_of(job, trace), rel=0.05)
+    assert expected_runs(job, only_wedge(job)) == pytest.approx(trace.used.sum(), rel=0.05)
     voxels = expected_voxels(job, only_wedge(job), grid.n)
     assert voxels == pytest.approx(trace.keys.size, rel=0.25)
 
@@ -92,13 +103,11 @@ def test_prediction_agrees_with_a_trace_of_small_pixels(
 def test_need_covers_the_arrays_of_the_trace(demo: RotationExperiment, tmp_path: Path) -> None:
     job = job_of(tmp_path, demo, THIRDS, CELLS)
     trace = traced(job)
-    wanted = sum(
-        a.nbytes for a in (trace.keys, trace.sums, trace.change_pixel, trace.change_row)
-    )
+    wanted = sum(a.nbytes for a in (trace.keys, trace.sums, trace.begin, trace.row))
     need = predict_need([job])
     assert wanted < need.worker + need.shard < 10 * wanted
-    # An image and where its pixels are
-    assert need.worker >= job.good.size * 4 + trace.start_row.nbytes
+    # An image, and what is noted of its pixels
+    assert need.worker >= 2 * 4 * job.good.size
 
 
 def test_need_grows_with_the_frames_of_a_wedge(

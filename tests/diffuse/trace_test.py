@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diffuse.setups import Pairs, Setup, by_voxel, in_order, labelled, pairs_of, setup
+from diffuse.setups import SHAPE, Pairs, Setup, by_voxel, in_order, labelled, pairs_of, setup
 from ewaldite.diffuse import trace as trace_module
 from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.paths import Trace
 from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.errors import UserError
 from ewaldite.kernels import walk
+from ewaldite.kernels.runs import END
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 
@@ -88,19 +89,28 @@ def test_rows_follow_the_pixels_frame_by_frame(given: Setup) -> None:
     partition = Partition.of(Grid((2, 1, 4)), Grid((3, 3, 3)))
     trace, pairs = given.trace(partition), pairs_of(given)
     expected, labels = pairs.labels(partition.grids), labelled(partition, trace.index)
-    row = trace.start_row.copy()
-    assert np.all((row >= 0) == given.good.reshape(-1))
-    moves = 0
     for frame in range(given.frames):
-        pixel, new = trace.changes(frame)
-        assert np.all(row[pixel] != new)
-        assert np.unique(pixel).size == pixel.size
-        row[pixel] = new
-        moves += pixel.size
+        row = trace.rows(frame, given.good.size)
+        np.testing.assert_array_equal(row >= 0, given.good.reshape(-1))
         np.testing.assert_array_equal(labels[row[pairs.pixel]], expected[frame])
-    changed = np.any(np.diff(expected, axis=0) != 0, axis=-1)
-    assert moves == changed.sum() > 0
-    assert trace.changes(0)[0].size == 0
+
+
+def test_a_run_begins_where_the_part_changes_and_nowhere_else() -> None:
+    given, grid = SETUPS["wedge"], Grid((3, 3, 3))
+    trace = given.trace(Partition.of(grid))
+    pixel = np.arange(given.good.size)
+    for frame in range(given.frames):
+        begin, row = trace.runs(frame)
+        rows = trace.rows(frame, given.good.size)
+        # at the two panels' left edges, and where the row changes
+        changes = np.flatnonzero(
+            (np.diff(rows, prepend=-9) != 0) | np.isin(pixel % SHAPE[1], (0, 21))
+        )
+        on_panel = (pixel % SHAPE[1] < 19) | (
+            (pixel % SHAPE[1] >= 21) & (pixel >= 2 * SHAPE[1])
+        )
+        wanted = changes[on_panel[changes]]
+        np.testing.assert_array_equal(np.sort(begin[row != END]), wanted)
 
 
 def test_a_second_visit_counts_with_the_first() -> None:
@@ -138,8 +148,9 @@ def test_panels_are_traced_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     order, of_whole = np.argsort(banded.keys), np.argsort(whole.keys)
     np.testing.assert_array_equal(banded.keys[order], whole.keys[of_whole])
     np.testing.assert_allclose(banded.sums[order], whole.sums[of_whole], rtol=1e-13)
-    rows = [t.keys[t.start_row[given.good.reshape(-1)]] for t in (banded, whole)]
-    np.testing.assert_array_equal(*rows)
+    for frame in (0, given.frames - 1):
+        rows = [t.rows(frame, given.good.size)[given.good.reshape(-1)] for t in (banded, whole)]
+        np.testing.assert_array_equal(banded.keys[rows[0]], whole.keys[rows[1]])
 
 
 @pytest.mark.parametrize("parts", [2, 5])

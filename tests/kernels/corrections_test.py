@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ewaldite.kernels.corrections import band_corrections
+from ewaldite.kernels.corrections import band_corrections, plane_of
 
 COLUMNS, FIRST, LAST = 7, 2, 6
 FRAME = np.array([[3.0, -2.0, 50.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -44,17 +44,19 @@ def run(
         FIRST,
         LAST,
         COLUMNS,
-        FRAME,
-        START,
-        PITCH,
-        S0,
-        1.5,
-        400.0,
-        weighted,
-        np.array(polarization),
-        np.zeros((3, 3)) if projections is None else projections,
-        STEP,
-        radial_table(ratio, factor) if table is None else table,
+        plane_of(
+            frame=FRAME,
+            start=START,
+            pitch=PITCH,
+            s0=S0,
+            wavenumber=1.5,
+            pupil=400.0,
+            weighted=weighted,
+            polarization=np.array(polarization),
+            projections=np.zeros((3, 3)) if projections is None else projections,
+            step=STEP,
+            table=radial_table(ratio, factor) if table is None else table,
+        ),
         s,
         total,
         d3s,

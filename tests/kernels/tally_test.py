@@ -7,13 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from diffuse.setups import oracle
+from ewaldite.kernels.runs import END, STRIP, Runs
 from ewaldite.kernels.tally import (
     BELOW,
     BELOW_MARK,
     NO_COUNT,
     OVER,
-    enter_voxels,
-    relabel,
     tally_counts,
     tally_histogram,
     tally_lost,
@@ -23,6 +22,12 @@ from ewaldite.model.grid import Grid
 NO_CEILING = np.iinfo(np.int64).max
 TYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 ROW = np.array([0, 0, 1, -1, 1, 2, 2, -1], np.int32)
+
+
+def runs_of(row: NDArray[np.int32]) -> Runs:
+    """Runs of one strip of pixels."""
+    begin = np.flatnonzero(np.r_[True, np.diff(row) != 0])
+    return np.r_[begin, row.size].astype(np.int32), np.r_[row[begin], END].astype(np.int32)
 
 
 def unpacked(rejected: NDArray[np.int64]) -> list[tuple[int, int, int]]:
@@ -42,7 +47,7 @@ def by_histogram(
     rows = int(row.max()) + 1
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_histogram(
-        image, row, 7, (floor, ceiling, max(marker, ceiling)), histogram, overflow,
+        image, runs_of(row), 7, (floor, ceiling, max(marker, ceiling)), histogram, overflow,
         np.empty(0, np.int64), np.zeros(row.size, np.int32), 0,
     )  # fmt: skip
     return histogram, overflow, unpacked(rejected[:n])
@@ -63,7 +68,7 @@ def by_counts(
     counts = np.zeros(len(to_filter), np.int64)
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     rejected, n = tally_counts(
-        image, row, 7, (floor, ceiling, max(marker, ceiling)), counts,
+        image, runs_of(row), 7, (floor, ceiling, max(marker, ceiling)), counts,
         np.array(to_filter, np.int32), histogram, overflow, np.empty(0, np.int64),
         np.zeros(row.size, np.int32), 0,
     )  # fmt: skip
@@ -142,7 +147,7 @@ def test_without_bins_only_counts_are_summed() -> None:
 
 
 def test_notes_grow_and_say_pixel_and_frame() -> None:
-    pixels = 200_000
+    pixels = STRIP
     image, row = np.full(pixels, -1, np.int32), np.zeros(pixels, np.int32)
     _, _, rejected = by_histogram(image, row, 3)
     assert rejected == [(p, 0, 7) for p in range(pixels)]
@@ -166,12 +171,20 @@ def noted(frames: list[list[int]], limits: tuple[int, int, int]) -> list[tuple[i
             image = np.array(frame, np.int32)
             if by_counts_too:
                 rejected, n = tally_counts(
-                    image, row, number, limits, np.zeros(1, np.int64), np.zeros(1, np.int32),
-                    histogram, overflow, rejected, latest, n,
+                    image, runs_of(row), number, limits, np.zeros(1, np.int64),
+                    np.zeros(1, np.int32), histogram, overflow, rejected, latest, n,
                 )  # fmt: skip
             else:
                 rejected, n = tally_histogram(
-                    image, row, number, limits, histogram, overflow, rejected, latest, n
+                    image,
+                    runs_of(row),
+                    number,
+                    limits,
+                    histogram,
+                    overflow,
+                    rejected,
+                    latest,
+                    n,
                 )
         runs = rejected[:n].tolist()
         out.append([(r >> 34, r >> 32 & 3, r >> 16 & 0xFFFF, r & 0xFFFF) for r in runs])
@@ -212,6 +225,33 @@ def test_a_floor_beside_a_ceiling(floor: int, ceiling: int) -> None:
     np.testing.assert_array_equal(more, overflow)
 
 
+def test_strips_in_any_order_and_pixels_in_none() -> None:
+    """Two panels side by side: strips of 3 and 4 pixels, the right ones first."""
+    image = np.arange(16, dtype=np.int32)
+    runs = (
+        np.array([3, 5, 7, 10, 12, 14, 0, 3, 8, 9, 11], np.int32),
+        np.array([0, 1, END, 1, -1, END, 0, END, -1, 2, END], np.int32),
+    )
+    row = np.array([0, 0, 0, 0, 0, 1, 1, -1, -1, 2, 2, 1, -1, -1, -1, -1])
+    row[10:12] = [2, 1]
+    counts = np.zeros(3, np.int64)
+    histogram, overflow = np.zeros((3, 16), np.uint32), np.zeros((3, 2), np.int64)
+    state = (np.empty(0, np.int64), np.zeros(16, np.int32), 0)
+    tally_counts(
+        image, runs, 0, LIMITS, counts, np.arange(3, dtype=np.int32), histogram, overflow,
+        *state,
+    )  # fmt: skip
+    again = np.zeros_like(histogram)
+    tally_histogram(image, runs, 0, LIMITS, again, overflow, *state)
+    lost = np.zeros((3, 2))
+    tally_lost(image, runs, 0, 16, np.stack([np.arange(16.0), np.zeros(16)], axis=1), lost)
+    assert counts.tolist() == [3 + 3 + 4, 5 + 6 + 10 + 11, 9 + 10]
+    np.testing.assert_array_equal(again, histogram)
+    np.testing.assert_array_equal(histogram @ np.arange(16), counts)
+    # a single photon loses none
+    np.testing.assert_array_equal(lost[:, 0], counts - [1, 0, 0])
+
+
 def test_what_is_called_below_the_floor_is_so_without_one() -> None:
     image = np.array([BELOW_MARK, 0], np.int64)
     _, _, rejected = by_histogram(image, np.zeros(2, np.int32), 3)
@@ -223,7 +263,7 @@ def test_notes_hold_the_last_frame_and_pixel() -> None:
     latest, row = np.zeros(3, np.int32), np.zeros(3, np.int32)
     earlier = pixel << 34 | 3 << 32 | 65535 << 16 | 65535
     rejected, n = tally_histogram(
-        np.array([0, -1, 9], np.int32), row, 65535, (0, 9, NO_CEILING),
+        np.array([0, -1, 9], np.int32), runs_of(row), 65535, (0, 9, NO_CEILING),
         np.zeros((1, 1), np.uint32), np.zeros((1, 2), np.int64), np.array([earlier]), latest, 1,
     )  # fmt: skip
     assert earlier > 0
@@ -234,32 +274,16 @@ def test_notes_hold_the_last_frame_and_pixel() -> None:
     assert latest.tolist() == [0, 2, 3]
 
 
-def test_rows_are_numbered_as_they_are_met() -> None:
-    start = np.array([7, -1, 2, 7], np.int32)
-    change = np.array([[9, 9, 9], [4, 2, 9], [7, 9, 9]], np.int32)
-    place = np.full(10, -1, np.int32)
-    assert relabel(start, change, np.array([0, 2, 1]), place) == 3
-    assert start.tolist() == [0, -1, 1, 0]
-    assert change.tolist() == [[9, 9, 9], [2, 1, 9], [0, 9, 9]]
-    assert place.tolist() == [-1, -1, 1, -1, 2, -1, -1, 0, -1, -1]
-
-
 def test_losses_are_looked_up_for_counts_that_are_valid() -> None:
     image = np.array([3, 1, 5, 4, -1, 2, 9, 4], np.int32)
     table = np.stack([np.arange(6) * 10.0, np.arange(6) * 100.0], axis=1)
     lost = np.ones((3, 2))
-    tally_lost(image, ROW, 0, 5, table, lost)
+    tally_lost(image, runs_of(ROW), 0, 5, table, lost)
     # One photon loses none, 5 is no count any more, and pixels 3 and 7 take no part
     assert lost.tolist() == [[31.0, 301.0], [1.0, 1.0], [21.0, 201.0]]
     lost[:] = 0.0
-    tally_lost(image, ROW, 3, 6, table, lost)
+    tally_lost(image, runs_of(ROW), 3, 6, table, lost)
     assert lost[:, 0].tolist() == [30.0, 50.0, 0.0]
-
-
-def test_pixels_enter_voxels() -> None:
-    row = np.array([4, -1, 5, 6], np.int32)
-    enter_voxels(row, np.array([3, 0], np.int32), np.array([9, 8], np.int32))
-    assert row.tolist() == [8, -1, 5, 9]
 
 
 def test_oracle_histogram() -> None:
@@ -280,7 +304,7 @@ def test_oracle_histogram() -> None:
         expected[i - 1, j - 1] = value
     histogram, overflow = np.zeros((rows, bins), np.uint32), np.zeros((rows, 2), np.int64)
     tally_histogram(
-        image, row, 0, LIMITS, histogram, overflow, np.empty(0, np.int64),
+        image, runs_of(row), 0, LIMITS, histogram, overflow, np.empty(0, np.int64),
         np.zeros(row.size, np.int32), 0,
     )  # fmt: skip
     np.testing.assert_array_equal(histogram, expected)

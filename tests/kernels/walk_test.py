@@ -2,280 +2,128 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from diffuse.setups import numbers, oracle
 from ewaldite.kernels import walk
-from ewaldite.kernels.voxel_table import build, new_slots, unpack
-from ewaldite.model.experiment import FloatArray
+from ewaldite.kernels.corrections import band_corrections, plane_of
+from ewaldite.kernels.runs import END, NONE, STRIP
+from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
-
-ONE_PART = np.zeros((3, 1), np.int32)
-ONE_SEGMENT = np.ones(3, np.int64)
-ONE_MEMBER, ONE_VOXEL = np.zeros((1, 3, 1), np.int64), np.ones((1, 3), np.int64)
-
-
-class Walk:
-    """Tables of a walk, small enough that they must grow, with one segment a cell."""
-
-    def __init__(self, frames: int, pixels: int, slots: int = 16, changes: int = 1) -> None:
-        self.voxels = (
-            *new_slots(slots), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 1))
-        )  # fmt: skip
-        self.rows = 0
-        self.start_row = np.full(pixels, -1, np.int32)
-        self.changes = (
-            np.empty((frames, changes), np.int32),
-            np.empty((frames, changes), np.int32),
-        )
-        self.changed = np.zeros(frames, np.int64)
-
-    def band(
-        self,
-        features: FloatArray,
-        background: FloatArray,
-        pixel: list[int],
-        matrices: FloatArray,
-        clock: FloatArray,
-    ) -> None:
-        self.voxels, self.rows, self.changes = walk.walk_band(
-            features, background, np.array(pixel), matrices, clock, 1, ONE_PART, ONE_SEGMENT,
-            ONE_MEMBER, ONE_VOXEL,
-            self.voxels, self.rows, self.start_row, self.changes, self.changed,
-        )  # fmt: skip
-
-    @property
-    def keys(self) -> np.ndarray:
-        return self.voxels[2][: self.rows]
-
-    @property
-    def index(self) -> np.ndarray:
-        return unpack(self.keys)
-
-    @property
-    def sums(self) -> FloatArray:
-        return self.voxels[3][: self.rows]
-
-
-def clock_of(exposure: FloatArray, scale: FloatArray, position: FloatArray) -> FloatArray:
-    rows = np.cumsum([exposure, scale, position], axis=1)
-    return np.concatenate([np.zeros((3, 1)), rows], axis=1)
-
-
-def along_h(h: FloatArray) -> FloatArray:
-    """Matrices that put a pixel with s = (1, 0, 0) at (h, 0, 0) in every frame."""
-    matrices = np.zeros((9, len(h)))
-    matrices[0] = h
-    return matrices
-
-
-def pixels_at(s: list[list[float]], correction: FloatArray) -> FloatArray:
-    features = np.ones((len(s), walk.FEATURES))
-    features[:, walk.SX : walk.SZ + 1] = s
-    features[:, walk.CORRECTION] = correction
-    return features
-
-
-def test_oracle_means_weighted_with_the_multiplicity() -> None:
-    given = oracle("export")["accumulateTable"]
-    voxels, pixels = given["m_row_voxel_col_pixel_val_1based"]["size"]
-    multiplicity = np.zeros((voxels, pixels), int)
-    for row, column, value in given["m_row_voxel_col_pixel_val_1based"]["row_col_val_1based"]:
-        multiplicity[row - 1, column - 1] = value
-    image, background = numbers(given["im"]), numbers(given["bkg_summed"])
-    table = Walk(7, pixels)
-    for pixel in range(pixels):
-        visits = np.repeat(np.arange(1, voxels + 1), multiplicity[:, pixel])
-        if visits.size == 0:
-            continue
-        clock = clock_of(*np.ones((3, visits.size)))
-        table.band(
-            pixels_at([[1, 0, 0]], image[[pixel]]), background[[pixel]], [pixel],
-            along_h(visits.astype(float)), clock,
-        )  # fmt: skip
-    order = np.argsort(table.index[:, 0])
-    sums, n = table.sums[order], table.sums[order, walk.PIXELS]
-    assert table.index[order, 0].tolist() == [1, 2, 3]
-    np.testing.assert_array_equal(n, given["npx"][:3])
-    expected = {
-        walk.EXPOSURE: "mean",
-        walk.BACKGROUND: "bkg",
-    }
-    for column, name in expected.items():
-        np.testing.assert_allclose(sums[:, column] / n, given[name][:3], rtol=1e-12)
-    error = np.sqrt(sums[:, walk.BACKGROUND_VARIANCE]) / n
-    np.testing.assert_allclose(error, given["bkgErr"][:3], rtol=1e-12)
+from kernels.walks import FAR, ONE, Walk, along_h, by_column, one_pixel, plane
 
 
 def test_a_pixel_that_comes_back() -> None:
     # voxels 0 0 1 0 2 2 0: three visits to voxel 0
     h = np.array([0.1, -0.2, 0.9, 0.3, 1.6, 2.4, 0.5])
-    scale = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
     exposure, position = np.arange(1.0, 8.0), np.arange(20.0, 27.0)
-    table = Walk(7, 5)
-    table.band(
-        pixels_at([[1, 0, 0]], np.array([0.5])), np.array([3.0]), [4], along_h(h),
-        clock_of(exposure, scale, position),
-    )  # fmt: skip
+    table = one_pixel(7)
+    table.rows(ONE, plane(0.5, 3.0), along_h(h), np.stack([exposure, position]))
     assert table.index[:, 0].tolist() == [0, 1, 2]
-    visits = [[0, 1, 3, 6], [2], [4, 5]]
-    for row, frames in enumerate(visits):
-        total = scale[frames].sum()
+    for row, frames in enumerate([[0, 1, 3, 6], [2], [4, 5]]):
         expected = {
             walk.PIXELS: len(frames),
-            walk.SX: len(frames),
+            walk.SX: 0.0,
             walk.SY: 0.0,
+            walk.SZ: len(frames),
+            walk.SWEPT: 3.0 * len(frames),
             walk.FRAME: position[frames].sum(),
             walk.EXPOSURE: 0.5 * exposure[frames].sum(),
-            walk.BACKGROUND: 3.0 * total,
-            walk.BACKGROUND_VARIANCE: 3.0 * total**2,
         }
         for column, value in expected.items():
             assert table.sums[row, column] == pytest.approx(value, rel=1e-14), column
-    assert table.start_row.tolist() == [-1, -1, -1, -1, 0]
-    assert table.changed.tolist() == [0, 0, 1, 1, 1, 0, 1]
-    rows = [table.changes[1][f, 0] for f in (2, 3, 4, 6)]
-    assert rows == [1, 0, 2, 0]
+    assert [table.rows_at(f)[0] for f in range(7)] == [0, 0, 1, 0, 2, 2, 0]
 
 
-def test_parts_of_one_segment_are_one_stay() -> None:
+def test_parts_of_one_segment_are_one_row() -> None:
     # four parts a cell in three segments: (-1/2, -1/4], (-1/4, 1/4], (1/4, 1/2]
     h = np.array([-0.2, 0.1, 0.2, 0.4, 0.1])
     segment = np.tile(np.array([0, 1, 1, 2], np.int32), (3, 1))
-    start_row, changed = np.full(1, -1, np.int32), np.zeros(5, np.int64)
-    voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 1)))
-    changes = (np.empty((5, 1), np.int32), np.empty((5, 1), np.int32))
-    clock = clock_of(*np.ones((3, 5)))
-    voxels, rows, changes = walk.walk_band(
-        pixels_at([[1, 0, 0]], np.ones(1)), np.array([7.0]), np.array([0]), along_h(h), clock,
-        4, segment, np.full(3, 3), segment[None].astype(np.int64), np.full((1, 3), 3), voxels,
-        0, start_row, changes, changed,
-    )  # fmt: skip
-    assert rows == 2
-    np.testing.assert_array_equal(unpack(voxels[2][:2])[:, 0], [1, 2])
-    np.testing.assert_array_equal(voxels[3][:2, walk.PIXELS], [4, 1])
-    np.testing.assert_allclose(voxels[3][:2, walk.BACKGROUND_VARIANCE], [16 * 7, 7])
-    assert changed.tolist() == [0, 0, 0, 1, 1]
-
-
-# Four parts and segments a cell: one each in the voxels of a grid, two in those of another
-FOUR = np.tile(np.arange(4, dtype=np.int32), (3, 1))
-MEMBER = np.stack([FOUR, FOUR // 2]).astype(np.int64)
-PER_CELL = np.array([[4, 4, 4], [2, 2, 2]])
-# parts -1, 0, 1, 0, 2, 3, 4 along h: the cell's border is passed at the second and last frame
-PATH = np.array([-0.6, -0.4, -0.1, -0.4, 0.1, 0.4, 0.6])
-SCALE = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
-
-
-def walked() -> tuple[np.ndarray, FloatArray, tuple[np.ndarray, ...]]:
-    """Index and sums of a pixel with 3 counts that takes the path; what retract wants."""
-    voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 2)))
-    changes = (np.empty((7, 1), np.int32), np.empty((7, 1), np.int32))
-    clock = clock_of(np.ones(7), SCALE, np.ones(7))
-    geometry = (along_h(PATH), clock, 4, FOUR, np.full(3, 4), MEMBER, PER_CELL)
-    features = pixels_at([[1, 0, 0]], np.ones(1))
-    voxels, rows, _ = walk.walk_band(
-        features, np.array([3.0]), np.array([0]), *geometry, voxels, 0, np.empty(1, np.int32),
-        changes, np.zeros(7, np.int64),
-    )  # fmt: skip
-    keys, sums = voxels[2][:rows], voxels[3][:rows]
-    return unpack(keys)[:, 0], sums, (features, geometry, keys)
-
-
-def test_the_segments_of_a_voxel_have_one_variance() -> None:
-    index, sums, _ = walked()
-    assert index.tolist() == [-1, 0, 1, 2, 3, 4]
-    own, pairs = sums[:, walk.BACKGROUND_VARIANCE], sums[:, walk.BACKGROUND_VARIANCE + 1]
-    visits = [1.0, 2.0 + 8.0, 4.0, 16.0, 32.0, 64.0]
-    np.testing.assert_array_equal(own, 3.0 * np.square(visits))
-    # segments -1; 0 and 1; 2 and 3; 4 are one voxel each of the second grid
-    together = np.add.reduceat(pairs, [0, 1, 3, 5])
-    np.testing.assert_array_equal(together, 3.0 * np.square([1.0, 14.0, 48.0, 64.0]))
-    # what two runs have in common is booked where the later one is
-    np.testing.assert_array_equal(pairs[1:3], [3.0 * (4 + 64 + 2 * 8 * 6), 3.0 * (16 + 16)])
-
-
-@pytest.mark.parametrize("gone", [[1], [2], [3], [1, 3], [2, 3], [4, 5, 6], list(range(7))])
-def test_retraction_leaves_what_a_walk_without_the_frames_sums(gone: list[int]) -> None:
-    index, sums, (features, geometry, keys) = walked()
-    over = np.arange(len(gone)) % 2 == 1
-    retracted = np.zeros((len(index), 2), np.int64)
-    begin = np.array(gone)
-    walk.retract(
-        features, np.array([3.0]), np.array([0, len(gone)]), begin, begin + 1, over, *geometry,
-        build(keys), sums, retracted,
-    )  # fmt: skip
-    segment = np.array([0, 1, 2, 1, 3, 4, 5])
-    left = np.where(np.isin(range(7), gone), 0.0, SCALE)
-    by_segment = np.bincount(segment, left)
-    np.testing.assert_array_equal(sums[:, walk.BACKGROUND], 3.0 * by_segment)
-    np.testing.assert_array_equal(sums[:, walk.BACKGROUND_VARIANCE], 3.0 * by_segment**2)
-    pairs = sums[:, walk.BACKGROUND_VARIANCE + 1]
-    voxel = np.array([0, 1, 1, 2, 2, 3])
-    np.testing.assert_array_equal(
-        np.bincount(voxel, pairs), 3.0 * np.bincount(voxel, by_segment) ** 2
-    )
-    # a segment that is left with nothing has no part in the variance of its voxel
-    assert not pairs[by_segment == 0].any()
-    assert not sums[by_segment == 0].any()
-    np.testing.assert_array_equal(retracted[:, 0], np.bincount(segment[gone], minlength=6))
-    np.testing.assert_array_equal(retracted[:, 1], np.bincount(segment[gone], over, 6))
+    table = one_pixel(5, parts=4, segment=segment, segments=np.full(3, 3))
+    table.rows(ONE, plane(), along_h(h))
+    np.testing.assert_array_equal(table.index[:, 0], [1, 2])
+    np.testing.assert_array_equal(table.sums[:, walk.PIXELS], [4, 1])
 
 
 def test_all_tables_grow() -> None:
     # every pixel is in a new voxel in every frame, at both signs and far out
-    frames, pixels = 40, 30
-    rng = np.random.default_rng(0)
-    target = rng.permutation(frames * pixels).reshape(frames, pixels) * 53 - 30000
-    table = Walk(frames, pixels)
-    for pixel in range(pixels):
-        table.band(
-            pixels_at([[1, 0, 0]], np.ones(1)), np.empty(0), [pixel],
-            along_h(target[:, pixel].astype(float)), clock_of(*np.ones((3, frames))),
-        )  # fmt: skip
-    assert table.rows == frames * pixels
-    assert table.voxels[0].size >= 2 * table.rows
+    frames, columns = 40, 30
+    table = Walk(frames, np.ones((1, columns), bool))
+    hkl = by_column(frames)
+    hkl[0] = 53.0 * FAR
+    hkl[2] = 53.0 * columns * np.arange(frames) - 30000.0
+    table.rows((0, 1, columns, 0, 0), plane(), hkl)
+    assert table.n == frames * columns
+    assert table.voxels[0].size >= 2 * table.n
     np.testing.assert_array_equal(table.sums[:, walk.PIXELS], 1.0)
-    np.testing.assert_array_equal(table.index[:, 0], target.T.reshape(-1))
-    np.testing.assert_array_equal(table.index[:, 1:], 0)
-    row = table.start_row.copy()
+    target = 53 * (np.arange(frames)[:, None] * columns + np.arange(columns)) - 30000
+    np.testing.assert_array_equal(np.sort(table.index[:, 0]), target.reshape(-1))
     for frame in range(frames):
-        n = table.changed[frame]
-        assert n == (0 if frame == 0 else pixels)
-        row[table.changes[0][frame, :n]] = table.changes[1][frame, :n]
-        np.testing.assert_array_equal(table.index[row, 0], target[frame])
-
-
-def test_more_voxels_at_once_than_the_table_has_slots() -> None:
-    table = Walk(300, 1)
-    table.band(
-        pixels_at([[1, 0, 0]], np.ones(1)), np.empty(0), [0], along_h(np.arange(300.0)),
-        clock_of(*np.ones((3, 300))),
-    )  # fmt: skip
-    assert table.rows == 300
-    np.testing.assert_array_equal(table.index[:, 0], np.arange(300))
+        np.testing.assert_array_equal(table.index[table.rows_at(frame), 0], target[frame])
 
 
 def test_pixels_that_take_no_part() -> None:
-    table = Walk(2, 3)
-    table.band(
-        pixels_at([[1, 0, 0], [2, 0, 0], [3, 0, 0]], np.ones(3)), np.empty(0), [0, -1, 2],
-        along_h(np.ones(2)), clock_of(*np.ones((3, 2))),
-    )  # fmt: skip
-    assert table.index[:, 0].tolist() == [1, 3]
-    assert table.start_row.tolist() == [0, -1, 1]
+    good = np.ones((2, 5), bool)
+    good[0, 1] = good[1, :2] = good[1, 4] = False
+    table = Walk(1, good)
+    table.rows((0, 2, 5, 0, 0), plane(), by_column())
+    assert table.index[:, :2].tolist() == [[0, 0], [2, 0], [3, 0], [4, 0], [2, 1], [3, 1]]
+    assert table.rows_at(0).tolist() == [0, -1, 1, 2, 3, -1, -1, 4, 5, -1]
+    assert table.sums[:, walk.PIXELS].tolist() == [1.0] * 6
+    n = table.used[0]
+    assert table.runs[1][0, :n].tolist() == [0, NONE, 1, 2, 3, END, NONE, 4, 5, NONE, END]
+
+
+def test_rows_without_a_pixel_are_passed_over() -> None:
+    good = np.array([[False], [True], [False]])
+    table = Walk(1, good)
+    table.rows((0, 3, 1, 0, 0), plane(), by_column())
+    assert table.used.tolist() == [2]
+    assert table.rows_at(0).tolist() == [-1, 0, -1]
+
+
+def test_a_panel_has_its_place_in_the_image() -> None:
+    good = np.zeros((6, 9), bool)
+    good[2:5, 3:7] = True
+    table = Walk(1, good)
+    # rows 1 and 2 of a panel of 3 x 4 pixels, the lower left one of which is (2, 3)
+    table.rows((1, 3, 4, 2, 3), plane(), by_column())
+    assert np.flatnonzero(table.rows_at(0).reshape(6, 9) >= 0).tolist() == [
+        9 * y + x for y in (3, 4) for x in range(3, 7)
+    ]
+    n = table.sums[:, walk.PIXELS]
+    # s is of the panel's pixel, the mean pixel that of the image
+    np.testing.assert_array_equal(table.sums[:, walk.IX] / n, table.index[:, 0] + 3)
+    np.testing.assert_array_equal(table.sums[:, walk.IY] / n, table.index[:, 1] + 2)
+
+
+@pytest.mark.parametrize("columns", [STRIP, STRIP + 1, 2 * STRIP + 1])
+def test_long_rows_are_cut_into_strips(columns: int) -> None:
+    table = Walk(2, np.ones((1, columns), bool))
+    hkl = by_column(2)
+    hkl[0, 1] = FAR / 7
+    table.rows((0, 1, columns, 0, 0), plane(), hkl)
+    for frame, each in ((0, 1), (1, 7)):
+        n = table.used[frame]
+        ends = table.runs[0][frame, :n][table.runs[1][frame, :n] == END]
+        assert len(ends) == -(-columns // STRIP)
+        assert np.diff(np.r_[0, ends]).max() <= STRIP
+        found = table.index[table.rows_at(frame), 0]
+        np.testing.assert_array_equal(found, np.round(np.arange(columns) / each))
+    total = table.sums.sum(axis=0)
+    assert total[walk.PIXELS] == 2 * columns
+    assert total[walk.IX] == columns * (columns - 1)
 
 
 def test_axes_are_kept_apart() -> None:
-    # M[xyz, hkl] in row 3 hkl + xyz: h = 2 sx, k = 3 sy, l = -5 sz
+    # M[xyz, hkl] in row 3 hkl + xyz; the pixel in column 1 and row 2 of the panel
     matrices = np.zeros((9, 1))
-    matrices[[0, 4, 8], 0] = [2.0, 3.0, -5.0]
-    table = Walk(1, 1)
-    table.band(
-        pixels_at([[1.0, 2.0, 3.0]], np.ones(1)), np.empty(0), [0], matrices,
-        clock_of(*np.ones((3, 1))),
-    )  # fmt: skip
-    assert table.index.tolist() == [[2, 6, -15]]
+    matrices[0], matrices[4], matrices[8] = 2.0 * FAR, 3.0 * FAR, -5.0
+    table = Walk(1, np.arange(6).reshape(3, 2) == 5)
+    table.rows((0, 3, 2, 0, 0), plane(), matrices)
+    assert table.index.tolist() == [[2, 6, -5]]
 
 
 @pytest.mark.parametrize("case", oracle("grid")["sub3d"][:4], ids=lambda c: str(c["ndiv"]))
@@ -289,15 +137,78 @@ def test_kernel_and_grid_put_points_into_the_same_voxels(case: dict) -> None:
     for mode in ("split", "node"):
         grid = Grid(tuple(case["ndiv"]), mode)
         partition = Partition.of(grid)
-        unit = np.eye(3).reshape(9, 1)
-        rows, found = 0, np.full(len(points), -1, np.int32)
-        voxels = (*new_slots(16), np.empty(1, np.int64), np.zeros((1, walk.COLUMNS + 1)))
-        changes = (np.empty((1, 1), np.int32), np.empty((1, 1), np.int32))
-        voxels, rows, _ = walk.walk_band(
-            pixels_at(points.tolist(), np.ones(len(points))), np.empty(0),
-            np.arange(len(points)), unit, clock_of(*np.ones((3, 1))), partition.parts,
-            partition.segment, partition.segments, partition.member, partition.per_cell, voxels,
-            rows, found, changes, np.zeros(1, np.int64),
+        table = one_pixel(
+            len(points), parts=partition.parts, segment=partition.segment,
+            segments=partition.segments,
         )  # fmt: skip
-        index = unpack(voxels[2][:rows])[found]
+        hkl = np.zeros((9, len(points)))
+        hkl[2::3] = points.T
+        table.rows(ONE, plane(), hkl)
+        row = np.array([table.rows_at(f)[0] for f in range(len(points))])
+        index = unpack(table.keys)[row]
         np.testing.assert_array_equal(partition.voxel(grid, index), grid.index(points))
+
+
+GRIDS = ((Grid((1, 1, 1)),), (Grid((3, 3, 3)), Grid((2, 2, 2))), (Grid((4, 1, 5), "split"),))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    columns=st.integers(1, 40),
+    frames=st.integers(1, 6),
+    masked=st.sampled_from([0.0, 0.1, 0.9]),
+    grids=st.sampled_from(GRIDS),
+)
+def test_runs_and_sums_are_those_of_the_pixels_one_by_one(
+    seed: int, columns: int, frames: int, masked: float, grids: tuple[Grid, ...]
+) -> None:
+    """Every pixel lies where its own hkl says, to the bit, and is summed there."""
+    rng = np.random.default_rng(seed)
+    panel = plane_of(
+        frame=np.vstack([[3.0, -2.0, 50.0], np.linalg.qr(rng.normal(size=(3, 3)))[0][:2]]),
+        start=rng.normal(size=2) * 10.0,
+        pitch=rng.uniform(0.1, 2.0, 2),
+        s0=rng.normal(size=3),
+        wavenumber=rng.uniform(0.5, 2.0),
+        pupil=100.0,
+        weighted=True,
+        polarization=np.array([1.0, -0.9, -0.1]),
+        projections=rng.normal(size=(3, 3)),
+        step=50.0,
+        table=np.tile([0.0, 0.0, 1e-3, 1.0], (40, 2)),
+    )
+    rows, partition = 4, Partition.of(*grids)
+    good = rng.random((rows, columns)) >= masked
+    hkl = 3.0 * rng.normal(size=(9, 1)) + 0.05 * rng.normal(size=(9, frames))
+    clock = rng.uniform(0.1, 2.0, (2, frames))
+    table = Walk(
+        frames, good, partition.parts, partition.segment, partition.segments
+    )  # fmt: skip
+    table.rows((0, rows, columns, 0, 0), panel, hkl, clock)
+    s = np.empty((rows * columns, 3))
+    total, d3s = np.empty(len(s)), np.empty(len(s))
+    band_corrections(0, rows, columns, panel, s, total, d3s)
+    slow, fast = np.divmod(np.arange(len(s)), columns)
+    features = np.column_stack([np.ones(len(s)), s, fast, slow, d3s])
+    sums = np.zeros((table.n, walk.BACKGROUND))
+    here = good.reshape(-1)
+    scaled = partition.parts * hkl
+    for f in range(frames):
+        row = table.rows_at(f)
+        np.testing.assert_array_equal(row >= 0, here)
+        # in the order in which the kernel adds
+        x, y, z = s.T
+        h, k, l = (x * scaled[i, f] + y * scaled[i + 1, f] + z * scaled[i + 2, f]
+                   for i in (0, 3, 6))  # fmt: skip
+        part = np.ceil(np.stack([h, k, l], axis=1) + 0.5 * partition.parts).astype(int) - 1
+        cell, place = np.divmod(part[here], partition.parts)
+        segment = np.stack([partition.segment[i, place[:, i]] for i in range(3)], axis=1)
+        np.testing.assert_array_equal(
+            table.index[row[here]], cell * partition.segments + segment
+        )
+        np.add.at(sums[:, : walk.SUMMED], row[here], features[here])
+        np.add.at(sums[:, walk.FRAME], row[here], clock[1, f])
+        np.add.at(sums[:, walk.EXPOSURE], row[here], clock[0, f] * total[here])
+    scale = np.abs(sums).max(axis=0) if table.n else 1.0
+    assert np.all(np.abs(table.sums[:, : walk.BACKGROUND] - sums) <= 1e-11 * scale)

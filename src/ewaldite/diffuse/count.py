@@ -13,8 +13,8 @@ from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.features import FeatureSource
 from ewaldite.diffuse.histograms import Histograms, joined
 from ewaldite.diffuse.paths import Paths, Trace
-from ewaldite.diffuse.trace import background_of
-from ewaldite.kernels import tally, walk
+from ewaldite.kernels import tally
+from ewaldite.kernels.retract import retract
 from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.experiment import FloatArray
 from ewaldite.model.grid import Grid
@@ -126,32 +126,33 @@ def count_frames(
     counts = np.zeros(paths.keys.size, dtype=np.int64)
     lost: FloatArray | None = None
     one_to_one = bins > 0 and partition.is_trivial_for(filter_grid)
-    row = paths.start_row.copy()
-    latest = np.zeros(row.size, dtype=np.int32)
-    rejected, runs = np.empty(1024, dtype=np.int64), 0
+    latest = np.zeros(0, dtype=np.int32)
+    rejected, rejections = np.empty(1024, dtype=np.int64), 0
     for position, image in enumerate(frames):
         flat = np.ascontiguousarray(image).reshape(-1)
+        if position == 0:
+            latest = np.zeros(flat.size, dtype=np.int32)
         limit = limits if isinstance(limits, Limits) else limits[position]
         triple = (limit.floor, limit.ceiling, max(marker, limit.ceiling))
-        tally.enter_voxels(row, *paths.changes(position))
+        runs = paths.runs(position)
         if one_to_one:
-            rejected, runs = tally.tally_histogram(
-                flat, row, position, triple, histogram, overflow, rejected, latest, runs
+            rejected, rejections = tally.tally_histogram(
+                flat, runs, position, triple, histogram, overflow, rejected, latest, rejections
             )
         else:
-            rejected, runs = tally.tally_counts(
-                flat, row, position, triple, counts, to_filter, histogram, overflow,
-                rejected, latest, runs,
+            rejected, rejections = tally.tally_counts(
+                flat, runs, position, triple, counts, to_filter, histogram, overflow,
+                rejected, latest, rejections,
             )  # fmt: skip
         if limit.lost is not None:
             lost = np.zeros((counts.size, 2)) if lost is None else lost
             ceiling = min(limit.ceiling, limit.lost.shape[0])
-            tally.tally_lost(flat, row, limit.floor, ceiling, limit.lost, lost)
+            tally.tally_lost(flat, runs, limit.floor, ceiling, limit.lost, lost)
     if one_to_one:
         counts = _summed(histogram) + overflow[:, 1]
     return Tally(
         counts, filter_index, to_filter, Histograms.of(histogram), overflow,
-        rejected[:runs].copy(), lost,
+        rejected[:rejections].copy(), lost,
     )  # fmt: skip
 
 
@@ -255,9 +256,9 @@ def retract_rejected(
     for start in range(0, pixel.size, _CHUNK):
         chunk = pixel[start : start + _CHUNK]
         runs = ordered[first[start] : first[start + chunk.size]]
-        walk.retract(
+        retract(
             features.at(chunk),
-            background_of(background, chunk),
+            _at(background, chunk),
             first[start : start + chunk.size + 1] - first[start],
             runs >> 16 & 0xFFFF,
             (runs & 0xFFFF) + 1,
@@ -274,3 +275,8 @@ def retract_rejected(
             retracted,
         )
     return retracted
+
+
+def _at(background: FloatArray | None, pixel: NDArray[np.int64]) -> FloatArray:
+    """Background counts of pixels; dims (pixel), or empty without background."""
+    return np.empty(0) if background is None else background.reshape(-1)[pixel]

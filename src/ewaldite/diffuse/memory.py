@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.trace import BAND_PIXELS, hkl_matrices
+from ewaldite.diffuse.trace import hkl_matrices
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.diffuse.wedge_sums import COLUMNS
 from ewaldite.kernels import walk
 from ewaldite.kernels.neighbours import ball_offsets
+from ewaldite.kernels.runs import STRIP
 from ewaldite.model.experiment import FloatArray, Wedge
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
@@ -28,8 +29,10 @@ _VOXEL_BYTES = 2 * (24 + 16)
 _ENTRY_BYTES = 8
 # Arrays that the filter keeps of a voxel besides its neighbours
 _FILTER_BYTES = 160
-# Arrays of features while pixels are walked
-_WALK_BYTES = BAND_PIXELS * 8 * (walk.FEATURES + 8)
+# Arrays of a row of pixels and of the parts met lately, while pixels are walked
+_WALK_BYTES = 1 << 20
+# Of a run: its first pixel and its row
+_RUN_BYTES = 8
 
 #: What another band of the detector costs, as part of the work on a wedge: its images are read,
 #: and their pixels are looked at, once more.
@@ -40,10 +43,9 @@ def predict_need(jobs: Sequence[WedgeJob]) -> Need:
     """Predict the memory of the pass over the images.
 
     A worker holds an image and its decoding and, by voxel, the sums of the wedge and its
-    histograms without zeros; of a band of the detector the row of every pixel, its changes of
-    voxel, and dense histograms; and in the end what the filter takes. Changes are predicted
-    from the paths of a sample of pixels; voxels from the volume that the detector sweeps and
-    the area that it sees.
+    histograms without zeros; of a band of the detector the runs of its pixels, and dense
+    histograms; and in the end what the filter takes. Runs are predicted from a sample of
+    pixels; voxels from the volume that the detector sweeps and the area that it sees.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ def _pixel_bytes(job: WedgeJob) -> int:
 
 def _wedge_need(job: WedgeJob, wedge: Wedge) -> Need:
     pixels = job.good.size
-    changes = int(8 * 1.2 * expected_changes(job, wedge) * np.count_nonzero(job.good))
+    runs = int(_RUN_BYTES * _MARGIN * expected_runs(job, wedge))
     rows = _MARGIN * expected_voxels(job, wedge, job.partition.segments)
     voxels = _MARGIN * expected_voxels(job, wedge, job.options.filter.grid.n)
     columns = walk.BACKGROUND
@@ -89,9 +91,9 @@ def _wedge_need(job: WedgeJob, wedge: Wedge) -> Need:
     return Need(
         base=0,
         worker=int(total + voxels * 2 * sparse),
-        shard=int(changes + 8 * pixels + voxels * (4 * job.bins + sparse) + 4 * rows),
+        shard=int(runs + 4 * pixels + voxels * (4 * job.bins + sparse) + 4 * rows),
         finish=int(total + max(filtered + voxels * sparse, assembled)),
-        kept=changes,
+        kept=runs,
     )
 
 
@@ -121,6 +123,44 @@ def expected_changes(job: WedgeJob, wedge: Wedge) -> float:
     steps = np.abs(np.einsum("px,fxh->fph", s, np.diff(matrices, axis=0)))
     stays = np.prod(1.0 - np.minimum(steps * job.partition.segments, 1.0), axis=2)
     return float((1.0 - stays).sum(axis=0).mean())
+
+
+def expected_runs(job: WedgeJob, wedge: Wedge) -> float:
+    """Predict how many runs of pixels in the same voxel the frames of a wedge have.
+
+    From one pixel of a row to the next, ``hkl = s · M`` goes a way of length d along an axis,
+    in parts of a cell, and crosses a border of that axis with the probability ``min(d, 1)``. A
+    run also begins at the edges of panels, and where pixels that take part begin or end.
+
+    Parameters
+    ----------
+    job, wedge:
+        As in :func:`expected_changes`.
+
+    Returns
+    -------
+    :
+        Runs of all frames, with the marks of where strips end.
+    """
+    good = job.good
+    left, right = (np.flatnonzero(x) for x in _neighbours(good))
+    every = max(1, left.size // _SAMPLE)
+    features = job.entry.features(wedge)
+    at = [features.at(pixel[::every])[:, walk.SX : walk.SZ + 1] for pixel in (left, right)]
+    matrices = _matrices(job, wedge)
+    middle = matrices[len(matrices) // 2]
+    steps = np.abs((at[1] - at[0]) @ middle) * job.partition.parts
+    begins = left.size * (1.0 - np.prod(1.0 - np.minimum(steps, 1.0), axis=1)).mean()
+    edges = np.count_nonzero(good[:, 1:] != good[:, :-1])
+    strips = sum(p.shape[0] * -(-p.shape[1] // STRIP) for p in wedge.panels)
+    return float(len(matrices) * (begins + edges + 2 * strips))
+
+
+def _neighbours(good: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which pixels take part with the next one of the row, and which are those."""
+    left, right = np.zeros_like(good), np.zeros_like(good)
+    left[:, :-1] = right[:, 1:] = good[:, :-1] & good[:, 1:]
+    return left, right
 
 
 def expected_voxels(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels.tally import relabel
+from ewaldite.kernels.runs import Runs, relabel, rows_of_pixels
 from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.experiment import FloatArray
 
@@ -20,27 +20,29 @@ class Paths:
     ----------
     keys:
         Packed segment index of a row; dims (row), int64.
-    start_row:
-        Row of each pixel at the first frame, -1 for masked ones; dims (pixel), int32.
-    change_pixel, change_row, changed:
-        For each frame the pixels that enter another segment, its row, and their number.
+    begin, row, used:
+        First pixel of every run and its row, see :mod:`ewaldite.kernels.runs`; dims (frame,
+        run or more), int32; and the number of runs; dims (frame), int64.
     """
 
     keys: NDArray[np.int64]
-    start_row: NDArray[np.int32]
-    change_pixel: NDArray[np.int32]
-    change_row: NDArray[np.int32]
-    changed: NDArray[np.int64]
+    begin: NDArray[np.int32]
+    row: NDArray[np.int32]
+    used: NDArray[np.int64]
 
     @property
     def index(self) -> NDArray[np.int64]:
         """Segment index of a row; dims (row, 3), int64."""
         return np.asarray(unpack(self.keys))
 
-    def changes(self, frame: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Pixels that enter another segment with a frame, and its row; dims (change)."""
-        n = self.changed[frame]
-        return self.change_pixel[frame, :n], self.change_row[frame, :n]
+    def runs(self, frame: int) -> Runs:
+        """First pixels and rows of the runs of a frame; dims (run)."""
+        n = self.used[frame]
+        return self.begin[frame, :n], self.row[frame, :n]
+
+    def rows(self, frame: int, pixels: int) -> NDArray[np.int32]:
+        """Row of every one of so many pixels at a frame, -1 for masked ones; dims (pixel)."""
+        return np.asarray(rows_of_pixels(*self.runs(frame), pixels))
 
     def own_rows(self) -> tuple[Paths, NDArray[np.int64]]:
         """Renumber the rows, in place, to those that the pixels are in.
@@ -51,7 +53,7 @@ class Paths:
             The paths on their own rows, and the row that each of these was; dims (row), int64.
         """
         place = np.full(self.keys.size, -1, dtype=np.int32)
-        n = relabel(self.start_row, self.change_row, self.changed, place)
+        n = relabel(self.row, self.used, place)
         was = np.empty(n, dtype=np.int64)
         here = np.flatnonzero(place >= 0)
         was[place[here]] = here
@@ -71,7 +73,7 @@ class Trace(Paths):
     slots:
         Hash slots: key and row.
     matrices:
-        ``s · M = hkl``, row ``3 hkl + xyz``; dims (9, frame), Å.
+        ``s · M = parts · hkl``, row ``3 hkl + xyz``; dims (9, frame), Å.
     """
 
     sums: FloatArray

@@ -13,6 +13,8 @@ from ewaldite.diffuse.paths import Paths, Trace
 from ewaldite.errors import UserError
 from ewaldite.geometry.rotation import rotation_matrix
 from ewaldite.kernels import walk
+from ewaldite.kernels.background_walk import walk_background
+from ewaldite.kernels.runs import Runs
 from ewaldite.kernels.voxel_table import new_slots
 from ewaldite.model.experiment import FloatArray, Scan, Wedge
 from ewaldite.model.partition import Partition
@@ -24,11 +26,11 @@ BAND_PIXELS = 1 << 17
 class Workspace(threading.local):
     """Memory that each thread uses again for its next wedge: fresh pages are dear."""
 
-    changes: walk.Changes | None = None
+    runs: Runs | None = None
 
-    def changes_of(self, frames: int) -> walk.Changes:
-        """Room for the changes of so many frames."""
-        kept = self.changes
+    def runs_of(self, frames: int) -> Runs:
+        """Room for the runs of so many frames."""
+        kept = self.runs
         if kept is None or kept[0].shape[0] < frames:
             return np.empty((frames, 1024), np.int32), np.empty((frames, 1024), np.int32)
         return kept[0][:frames], kept[1][:frames]
@@ -107,7 +109,7 @@ class Tracer:
         self._features, self._good, self._background = features, good, background
         self._clock, self._partition = clock, partition
         self._space = Workspace() if workspace is None else workspace
-        self._matrices = stacked_matrices(matrices)
+        self._matrices = stacked_matrices(matrices, partition.parts)
         columns = walk.BACKGROUND
         if background is not None:
             columns = walk.COLUMNS + len(partition.grids)
@@ -134,47 +136,39 @@ class Tracer:
             Their paths, on the rows of the whole table; pixels are numbered from the first of
             these rows.
         """
-        width = self._good.shape[1]
-        first = rows.start * width
         frames = self._matrices.shape[1]
-        start_row = np.full(len(rows) * width, -1, dtype=np.int32)
-        changes = self._space.changes_of(frames)
-        changed = np.zeros(frames, dtype=np.int64)
-        partition, cumulative = self._partition, self._clock.cumulative
+        runs, used = self._space.runs_of(frames), np.zeros(frames, dtype=np.int64)
+        partition, clock = self._partition, self._clock
+        exposures = np.stack([clock.exposure, clock.position])
         seen, total = 0, int(np.count_nonzero(self._good[rows.start : rows.stop]))
-        for pixel, band in self._features.bands(self._good, BAND_PIXELS, rows):
-            self._voxels, self._rows, changes = walk.walk_band(
-                band,
-                background_of(self._background, pixel),
-                pixel if first == 0 else np.where(pixel >= 0, pixel - first, -1),
-                self._matrices,
-                cumulative,
-                partition.parts,
-                partition.segment,
-                partition.segments,
-                partition.member,
-                partition.per_cell,
-                self._voxels,
-                self._rows,
-                start_row,
-                changes,
-                changed,
-            )
-            here = int(np.count_nonzero(pixel >= 0))
-            seen += here
-            self._seen += here
-            changes = _with_room(changes, changed, total / max(seen, 1))
-            self._make_room()
-        self._space.changes = changes
-        return Paths(self._voxels[2][: self._rows], start_row, *changes, changed)
+        for piece, table in self._features.pieces(BAND_PIXELS, rows):
+            first, last, columns, slow, fast = piece
+            here = self._good[slow + first : slow + last, fast : fast + columns]
+            geometry = (piece, table.plane, self._good)
+            places = (partition.parts, partition.segment, partition.segments)
+            self._voxels, self._rows, runs = walk.walk_rows(
+                *geometry, rows.start, self._matrices, exposures, *places, self._voxels,
+                self._rows, runs, used,
+            )  # fmt: skip
+            if self._background is not None:
+                walk_background(
+                    *geometry, self._background, self._matrices, clock.cumulative[1], *places,
+                    partition.member, partition.per_cell, self._voxels[:2], self._voxels[3],
+                )  # fmt: skip
+            seen += int(np.count_nonzero(here))
+            runs = _with_room(runs, used, total / max(seen, 1))
+            self._make_room(seen)
+        self._seen += seen
+        self._space.runs = runs
+        return Paths(self._voxels[2][: self._rows], *runs, used)
 
-    def _make_room(self) -> None:
+    def _make_room(self, seen: int) -> None:
         """Room in the table for as many more rows as the pixels so far let expect.
 
-        As for the changes: what is copied early is small, and what is not used costs nothing.
+        As for the runs: what is copied early is small, and what is not used costs nothing.
         """
         slots_key, slots_row, keys, sums = self._voxels
-        wanted = int(1.1 * self._rows * self._total / max(self._seen, 1)) + 4096
+        wanted = int(1.1 * self._rows * self._total / max(self._seen + seen, 1)) + 4096
         if wanted <= keys.size:
             return
         more_keys = np.empty(wanted, dtype=np.int64)
@@ -189,10 +183,9 @@ class Tracer:
         n = self._rows
         return Trace(
             keys[:n],
-            paths.start_row,
-            paths.change_pixel,
-            paths.change_row,
-            paths.changed,
+            paths.begin,
+            paths.row,
+            paths.used,
             sums[:n],
             (slots_key, slots_row),
             self._matrices,
@@ -238,35 +231,25 @@ def trace_wedge(
     return tracer.trace(tracer.walk(range(good.shape[0])))
 
 
-def _with_room(
-    changes: walk.Changes, changed: NDArray[np.int64], factor: float
-) -> walk.Changes:
-    """Changes with room for as many more as the pixels so far let expect.
+def _with_room(runs: Runs, used: NDArray[np.int64], factor: float) -> Runs:
+    """Runs with room for as many more as the pixels so far let expect.
 
     The kernel can grow them too, but each time it copies them; room that is not used costs no
     memory, for its pages are never touched.
     """
-    wanted = int(1.1 * factor * changed.max(initial=0)) + 1024
-    n = changes[0].shape[1]
-    if wanted <= n:
-        return changes
-    wider = tuple(np.empty((changed.size, wanted), dtype=np.int32) for _ in changes)
-    for frame, used in enumerate(changed):
-        for old, new in zip(changes, wider, strict=True):
-            new[frame, :used] = old[frame, :used]
+    wanted = int(1.1 * factor * used.max(initial=0)) + 1024
+    if wanted <= runs[0].shape[1]:
+        return runs
+    wider = tuple(np.empty((used.size, wanted), dtype=np.int32) for _ in runs)
+    for frame, n in enumerate(used):
+        for old, new in zip(runs, wider, strict=True):
+            new[frame, :n] = old[frame, :n]
     return wider[0], wider[1]
 
 
-def stacked_matrices(matrices: FloatArray) -> FloatArray:
+def stacked_matrices(matrices: FloatArray, parts: int) -> FloatArray:
     """Matrices as the kernels want them; dims (frame, xyz, hkl) to (9, frame), Å."""
-    return np.ascontiguousarray(matrices.transpose(2, 1, 0).reshape(9, -1))
-
-
-def background_of(background: FloatArray | None, pixel: NDArray[np.int64]) -> FloatArray:
-    """Background counts of pixels; dims (pixel), or empty without background."""
-    if background is None:
-        return np.empty(0)
-    return np.ascontiguousarray(background.reshape(-1)[np.maximum(pixel, 0)])
+    return np.ascontiguousarray(parts * matrices.transpose(2, 1, 0).reshape(9, -1))
 
 
 def _check_range(matrices: FloatArray, s_max: float, partition: Partition) -> None:

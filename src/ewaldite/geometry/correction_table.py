@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.geometry.absorption import PathSegment, path_transmission, sensor_efficiency
 from ewaldite.geometry.detector import foot_of_normal, pixel_positions
@@ -18,7 +18,12 @@ from ewaldite.geometry.parallax import entry_ratio
 from ewaldite.geometry.pixel_corrections import CorrectionSwitches, sensor_values
 from ewaldite.geometry.polarization import check_fraction, polarization_axis
 from ewaldite.geometry.swept_volume import sweep_vector
-from ewaldite.kernels.corrections import band_corrections
+from ewaldite.kernels.corrections import (
+    Plane,
+    band_corrections,
+    pixel_corrections,
+    plane_of,
+)
 from ewaldite.model.experiment import Beam, FloatArray, Panel
 
 _FEWEST, _MOST = 256, 1 << 17
@@ -27,24 +32,25 @@ _RATIO_TOLERANCE, _FACTOR_TOLERANCE = 1e-13, 1e-11
 
 @dataclass(frozen=True)
 class CorrectionTable:
-    """All that the kernel needs to correct the pixels of one panel of one wedge.
+    """All that the kernels need to correct the pixels of one panel of one wedge.
 
-    Made by `correction_table`; the attributes are the arguments of
-    `ewaldite.kernels.corrections.band_corrections` of the same names.
+    Made by `correction_table`.
+
+    Attributes
+    ----------
+    shape:
+        Pixels of the panel (slow, fast).
+    plane:
+        Geometry and tables, see `ewaldite.kernels.corrections.plane_of`.
     """
 
     shape: tuple[int, int]
-    frame: FloatArray
-    start: FloatArray
-    pitch: FloatArray
-    s0: FloatArray
-    wavenumber: float
-    pupil: float
-    weighted: bool
-    polarization: FloatArray
-    projections: FloatArray
-    step: float
-    table: FloatArray
+    plane: Plane
+
+    @property
+    def wavenumber(self) -> float:
+        """1/λ, 1/Å."""
+        return self.plane[4]
 
     def band(self, first: int, last: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Scattering vectors, corrections and swept volumes of a band of rows.
@@ -62,40 +68,22 @@ class CorrectionTable:
         """
         pixels = (last - first) * self.shape[1]
         s, total, d3s = np.empty((pixels, 3)), np.empty(pixels), np.empty(pixels)
-        self.fill(first, last, s, total, d3s)
+        band_corrections(first, last, self.shape[1], self.plane, s, total, d3s)
         return s, total, d3s
 
-    def fill(
-        self, first: int, last: int, s: FloatArray, total: FloatArray, d3s: FloatArray
-    ) -> None:
-        """Do the same as `band` into arrays of the caller, which may be used again.
+    def at(
+        self, row: NDArray[np.int64], column: NDArray[np.int64]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Do the same as `band` for single pixels.
 
         Parameters
         ----------
-        first, last:
-            Half-open range of rows of the panel.
-        s, total, d3s:
-            Arrays to fill, at least as long as the band has pixels; dims as of `band`.
+        row, column:
+            Pixels of the panel; dims (pixel), int64.
         """
-        band_corrections(
-            first,
-            last,
-            self.shape[1],
-            self.frame,
-            self.start,
-            self.pitch,
-            self.s0,
-            self.wavenumber,
-            self.pupil,
-            self.weighted,
-            self.polarization,
-            self.projections,
-            self.step,
-            self.table,
-            s,
-            total,
-            d3s,
-        )
+        s, total, d3s = np.empty((row.size, 3)), np.empty(row.size), np.empty(row.size)
+        pixel_corrections(row, column, self.plane, s, total, d3s)
+        return s, total, d3s
 
 
 def correction_table(
@@ -141,8 +129,7 @@ def correction_table(
     to_first = np.linalg.lstsq(
         np.column_stack([panel.fast, panel.slow]), corners[0] - foot, rcond=None
     )[0]
-    return CorrectionTable(
-        shape=panel.shape,
+    plane = plane_of(
         frame=np.array([foot, panel.fast, panel.slow], dtype=np.float64),
         start=np.asarray(to_first, dtype=np.float64),
         pitch=np.array(panel.pixel_size, dtype=np.float64),
@@ -155,6 +142,7 @@ def correction_table(
         step=step,
         table=table,
     )
+    return CorrectionTable(panel.shape, plane)
 
 
 def _radial_functions(

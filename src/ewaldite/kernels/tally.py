@@ -6,6 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.kernels.runs import ROOM, Runs, spread
+
 #: Why a pair is no measurement: a negative number or marker, too high, below the smallest.
 NO_COUNT, OVER, BELOW = range(3)
 
@@ -13,63 +15,6 @@ NO_COUNT, OVER, BELOW = range(3)
 BELOW_MARK = -(1 << 62)
 
 Limits = tuple[int, int, int]
-
-
-@numba.njit(nogil=True, cache=True)
-def enter_voxels(
-    row: NDArray[np.int32], pixel: NDArray[np.int32], new_row: NDArray[np.int32]
-) -> None:
-    """Move the pixels that enter another voxel with this frame.
-
-    Parameters
-    ----------
-    row:
-        Row of the voxel of each pixel of the image; dims (pixel); changed in place.
-    pixel, new_row:
-        Pixels that change and the row that they change to; dims (change).
-    """
-    for i in range(pixel.size):
-        row[pixel[i]] = new_row[i]
-
-
-@numba.njit(nogil=True, cache=True)
-def relabel(
-    start_row: NDArray[np.int32],
-    change_row: NDArray[np.int32],
-    changed: NDArray[np.int64],
-    place: NDArray[np.int32],
-) -> int:
-    """Number the rows that some pixels are in, in the order in which they are met.
-
-    Parameters
-    ----------
-    start_row, change_row, changed:
-        Rows at the first frame, -1 for none; rows that pixels change to, dims (frame, change),
-        and the number of changes of each frame; rows are changed in place to the new numbers.
-    place:
-        New number of a row; dims (row), int32, -1 before; written for those that are met.
-
-    Returns
-    -------
-    :
-        How many rows were met.
-    """
-    n = 0
-    for p in range(start_row.size):
-        r = start_row[p]
-        if r >= 0:
-            if place[r] < 0:
-                place[r] = n
-                n += 1
-            start_row[p] = place[r]
-    for f in range(changed.size):
-        for i in range(changed[f]):
-            r = change_row[f, i]
-            if place[r] < 0:
-                place[r] = n
-                n += 1
-            change_row[f, i] = place[r]
-    return n
 
 
 @numba.njit(nogil=True, cache=True)
@@ -107,7 +52,7 @@ def _kind(c: int | np.int64, floor: int, ceiling: int, marker: int) -> int:
 @numba.njit(nogil=True, cache=True)
 def tally_histogram(
     image: NDArray[np.int32],
-    row: NDArray[np.int32],
+    runs: Runs,
     frame: int,
     limits: Limits,
     histogram: NDArray[np.uint32],
@@ -122,8 +67,8 @@ def tally_histogram(
     ----------
     image:
         Counts; dims (pixel), any integer type.
-    row:
-        Row of the voxel of each pixel, -1 for none; dims (pixel), int32.
+    runs:
+        Where its pixels are, see :mod:`.runs`; dims (run).
     frame:
         Position of the frame in the wedge, below 65536.
     limits:
@@ -150,25 +95,35 @@ def tally_histogram(
     bins = np.uint64(histogram.shape[1])
     span = np.uint64(max(min(histogram.shape[1], ceiling) - floor, 0))
     flat = histogram.reshape(-1)
-    for p in range(np.uint64(image.size)):
-        r = row[p]
-        c = np.int64(image[p])
-        if r >= 0 and np.uint64(c - floor) < span:
-            flat[np.uint64(r) * bins + np.uint64(c)] += np.uint32(1)
-        elif r >= 0:
-            if c < floor or c >= ceiling:
-                kind = _kind(c, floor, ceiling, marker)
-                rejected, rejections = _noted(rejected, latest, rejections, p, kind, frame)
-            else:
-                overflow[r, 0] += 1
-                overflow[r, 1] += c
+    begin, row = runs
+    rows = np.empty(ROOM, np.int32)
+    run = 0
+    while run < begin.size:
+        first = np.uint64(begin[run])
+        run = spread(begin, row, run, rows)
+        for x in range(np.uint64(begin[run]) - first):
+            r = rows[x]
+            p = first + x
+            c = np.int64(image[p])
+            if r >= 0 and np.uint64(c - floor) < span:
+                flat[np.uint64(r) * bins + np.uint64(c)] += np.uint32(1)
+            elif r >= 0:
+                if c < floor or c >= ceiling:
+                    kind = _kind(c, floor, ceiling, marker)
+                    rejected, rejections = _noted(
+                        rejected, latest, rejections, int(p), kind, frame
+                    )
+                else:
+                    overflow[r, 0] += 1
+                    overflow[r, 1] += c
+        run += 1
     return rejected, rejections
 
 
 @numba.njit(nogil=True, cache=True)
 def tally_counts(
     image: NDArray[np.int32],
-    row: NDArray[np.int32],
+    runs: Runs,
     frame: int,
     limits: Limits,
     counts: NDArray[np.int64],
@@ -185,7 +140,7 @@ def tally_counts(
 
     Parameters
     ----------
-    image, row, frame, limits, rejected, latest, rejections:
+    image, runs, frame, limits, rejected, latest, rejections:
         The same.
     counts:
         Summed counts; dims (row), int64; added to.
@@ -201,28 +156,35 @@ def tally_counts(
     """
     floor, ceiling, marker = limits
     bins = histogram.shape[1]
-    for p in range(image.size):
-        r = row[p]
-        if r < 0:
-            continue
-        c = np.int64(image[p])
-        if c < floor or c >= ceiling:
-            kind = _kind(c, floor, ceiling, marker)
-            rejected, rejections = _noted(rejected, latest, rejections, p, kind, frame)
-            continue
-        counts[r] += c
-        if c < bins:
-            histogram[to_filter[r], c] += np.uint32(1)
-        elif bins > 0:
-            overflow[to_filter[r], 0] += 1
-            overflow[to_filter[r], 1] += c
+    begin, row = runs
+    rows = np.empty(ROOM, np.int32)
+    run = 0
+    while run < begin.size:
+        first = begin[run]
+        run = spread(begin, row, run, rows)
+        for p in range(first, begin[run]):
+            r = rows[p - first]
+            if r < 0:
+                continue
+            c = np.int64(image[p])
+            if c < floor or c >= ceiling:
+                kind = _kind(c, floor, ceiling, marker)
+                rejected, rejections = _noted(rejected, latest, rejections, p, kind, frame)
+                continue
+            counts[r] += c
+            if c < bins:
+                histogram[to_filter[r], c] += np.uint32(1)
+            elif bins > 0:
+                overflow[to_filter[r], 0] += 1
+                overflow[to_filter[r], 1] += c
+        run += 1
     return rejected, rejections
 
 
 @numba.njit(nogil=True, cache=True)
 def tally_lost(
     image: NDArray[np.int32],
-    row: NDArray[np.int32],
+    runs: Runs,
     floor: int,
     ceiling: int,
     table: NDArray[np.float64],
@@ -232,7 +194,7 @@ def tally_lost(
 
     Parameters
     ----------
-    image, row:
+    image, runs:
         As in :func:`tally_histogram`.
     floor, ceiling:
         Counts outside are no measurement; the ceiling is at most the length of the table.
@@ -243,9 +205,13 @@ def tally_lost(
         Their sums; dims (row, 2), float64; added to.
     """
     least = max(floor, 2)
-    for p in range(image.size):
-        r = row[p]
-        c = np.int64(image[p])
-        if r >= 0 and least <= c < ceiling:
-            lost[r, 0] += table[c, 0]
-            lost[r, 1] += table[c, 1]
+    begin, row = runs
+    for run in range(begin.size):
+        r = row[run]
+        if r < 0:
+            continue
+        for p in range(begin[run], begin[run + 1]):
+            c = np.int64(image[p])
+            if least <= c < ceiling:
+                lost[r, 0] += table[c, 0]
+                lost[r, 1] += table[c, 1]
