@@ -54,20 +54,21 @@ def test_lines() -> None:
 
 def test_json_lines_can_be_followed(tmp_path: Path) -> None:
     path, clock = tmp_path / "progress.jsonl", Clock()
-    work(JsonProgress(path, clock, every=25, memory=memory), clock)
+    work(JsonProgress(path, clock, every=25, memory=memory, now=lambda: 86400.25), clock)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "advance", "advance", "finish"]
     assert lines[-1] == {
+        "time": "1970-01-02T00:00:00.250+00:00",
         "event": "finish",
-        "name": "integrate",
+        "step": "integrate",
+        "done": 40,
         "total": 100,
         "unit": "frames",
-        "done": 40,
         "skipped": 10,
         "seconds": 60.0,
         "rate": 0.5,
         "seconds_left": 120.0,
-        "memory": 1_230_000_000,
+        "rss": 1_230_000_000,
     }
     work(JsonProgress(path, clock, every=25, memory=memory), clock)
     assert len(path.read_text().splitlines()) == 2 * len(lines)

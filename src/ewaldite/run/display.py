@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -113,8 +115,8 @@ class LineProgress(PacedProgress):
 class JsonProgress(PacedProgress):
     """Lines of JSON in a file that other programs can follow; see :meth:`Pace.to_dict`.
 
-    Each line has an ``event`` besides: ``start``, ``advance`` or ``finish``. A disk that takes
-    no more lines is noted in the log and does not stop the run.
+    Each line has the ``time`` (ISO 8601, UTC) and the ``event`` besides: ``start``, ``advance``
+    or ``finish``. A disk that takes no more lines is noted in the log and does not stop the run.
 
     Parameters
     ----------
@@ -126,6 +128,8 @@ class JsonProgress(PacedProgress):
         Shortest time between two ``advance`` lines, s.
     memory:
         Resident memory in bytes.
+    now:
+        Seconds since 1970, as :func:`time.time`.
     """
 
     def __init__(
@@ -134,9 +138,11 @@ class JsonProgress(PacedProgress):
         clock: Callable[[], float],
         every: float = 1.0,
         memory: Callable[[], int] = current_rss,
+        now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock, every, memory)
         self._path = path
+        self._now = now
 
     def _begin(self, pace: Pace) -> None:
         self._append("start", pace)
@@ -148,9 +154,11 @@ class JsonProgress(PacedProgress):
         self._append("finish", pace)
 
     def _append(self, event: str, pace: Pace) -> None:
+        moment = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"time": moment, "event": event} | pace.to_dict())
         try:
-            with self._path.open("a") as stream:
-                stream.write(json.dumps({"event": event} | pace.to_dict()) + "\n")
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(f"{line}\n")
         except OSError as error:
             _logger.warning("the progress file lacks a line: %s", error)
 

@@ -69,13 +69,13 @@ class Pace:
     def to_dict(self) -> dict[str, Any]:
         """Numbers for other programs, fit for JSON; times in s, memory in bytes."""
         return {
-            "name": self.name,
+            "step": self.name,
+            "done": self.done,
             "total": self.total,
             "unit": self.unit,
-            "done": self.done,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 3),
             "rate": self.rate,
             "seconds_left": self.seconds_left,
-            "memory": self.memory,
+            "rss": self.memory,
         }
