@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ewaldite.errors import UserError
-from ewaldite.run.durable import write_whole
+from ewaldite.run.durable import clear_unfinished, write_whole
 
 
 def put(folder: Path, text: str) -> Path:
@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_for_real(tmp_path: Path, write: str) -> None:
 import resource, sys
 from pathlib import Path
 from ewaldite.errors import UserError
-from ewaldite.run.durable import write_whole
+from ewaldite.run.durable import clear_unfinished, write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 def write(path):
   {write}
@@ -113,3 +113,22 @@ except UserError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "the disk is full" in done.stdout, done.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_kill_leaves_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    left = [
+        f".{'0a' * 16}.part",
+        f".{'0a' * 16}.part.h5",
+        ".map.nxs.0123abcd.part",
+        "below/.3.npz.0123abcd.part",
+    ]
+    kept = [".hidden", ".mine.part", "a.0123abcd.part", ".map.nxs.0123abcd.party", "map.nxs"]
+    (tmp_path / "below").mkdir()
+    for name in left + kept:
+        (tmp_path / name).touch()
+    clear_unfinished(tmp_path)
+    assert not any((tmp_path / name).exists() for name in left[:3])
+    assert (tmp_path / left[3]).exists()
+    clear_unfinished(tmp_path, below=True)
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == sorted(kept)
+    clear_unfinished(tmp_path / "absent")

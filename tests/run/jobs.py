@@ -13,6 +13,7 @@ import numpy as np
 
 from ewaldite.errors import UserError
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
+from ewaldite.run.shards import ShardProgress
 from ewaldite.run.telling import tell
 
 
@@ -102,3 +103,43 @@ def load(path: Path) -> np.ndarray:
 
 def store_in(folder: Path) -> ShardStore[int, np.ndarray]:
     return ShardStore(CheckpointStore(folder, suffix=".npy"), key_of, save, load)
+
+
+def slow(shard: int) -> np.ndarray:
+    time.sleep(0.05)
+    return noisy(shard)
+
+
+def main(folder: str, kind: str) -> None:
+    """Sum 60 slow shards into a file; says when the first is finished."""
+    import sys
+
+    from ewaldite.run.executor import Executor, sum_shards
+
+    store = store_in(Path(folder) / "kept")
+
+    class Said:
+        """Says that a shard is finished."""
+
+        def start(self, name: str, total: int, unit: str) -> None: ...
+
+        def advance(self, done: int = 1) -> None:
+            sys.stdout.write("finished\n")
+            sys.stdout.flush()
+
+        def skip(self, done: int = 1) -> None: ...
+
+        def finish(self) -> None: ...
+
+    with Executor(kind) as executor:  # type: ignore[arg-type]
+        total = sum_shards(
+            range(60),
+            slow,
+            in_place,
+            workers=2,
+            name="t",
+            store=store,
+            progress=ShardProgress(Said()),
+            executor=executor,
+        )
+    np.save(Path(folder) / "total.npy", total)

@@ -243,3 +243,31 @@ def test_mistakes_of_the_caller(tmp_path: Path) -> None:
         run_steps([step("a", "b"), step("b")], state, LOG)
     with pytest.raises(RuntimeError, match="without making"):
         run_steps([step("a", makes=(tmp_path / "absent",))], state, LOG)
+
+
+def test_a_step_is_tidied_after_it_is_recorded_and_whenever_it_is_kept(tmp_path: Path) -> None:
+    made, state = tmp_path / "made", tmp_path / "state.json"
+    recorded: list[bool] = []
+
+    def run() -> None:
+        made.touch()
+
+    def tidy() -> None:
+        recorded.append(state.is_file() and "made" in state.read_text())
+        if len(recorded) == 1:
+            raise KeyboardInterrupt
+
+    steps = [Step("make", (), (made,), {}, run, tidy)]
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(steps, state, LOG)
+    assert run_steps(steps, state, LOG) == []
+    assert recorded == [True, True]
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
+    chain = Chain(tmp_path / "out")
+    for folder in ("out/work", "out"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / ".x.nxs.0123abcd.part").touch()
+    run_steps(chain.steps(), tmp_path / "out" / "work" / "state.json", LOG)
+    assert not list(tmp_path.rglob(".*"))

@@ -116,7 +116,7 @@ class JsonProgress(PacedProgress):
     """Lines of JSON in a file that other programs can follow; see :meth:`Pace.to_dict`.
 
     Each line has the ``time`` (ISO 8601, UTC) and the ``event`` besides: ``start``, ``advance``
-    or ``finish``. A disk that takes no more lines is noted in the log and does not stop the run.
+    or ``finish``. A disk that takes no more lines is noted in the log; the run goes on.
 
     Parameters
     ----------

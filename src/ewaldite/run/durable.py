@@ -15,6 +15,8 @@ from ewaldite.errors import UserError
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST})
+# What a kill leaves of a file that was being written, here or by writers of result files
+_UNFINISHED = re.compile(r"\.(.+\.)?[0-9a-f]{8}([0-9a-f]{24})?\.part(\.\w+)?")
 
 
 class WriteError(UserError):
@@ -66,6 +68,22 @@ def write_whole(
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     return final
+
+
+def clear_unfinished(folder: Path, below: bool = False) -> None:
+    """Remove what kills left of files that were being written.
+
+    Parameters
+    ----------
+    folder:
+        Where they lie.
+    below:
+        Whether the folders in it are looked through as well.
+    """
+    found = folder.rglob(".*.part*") if below else folder.glob(".*.part*")
+    for path in list(found):
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _explained(folder: Path, error: OSError) -> WriteError | None:

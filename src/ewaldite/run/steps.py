@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ewaldite.errors import UserError
 from ewaldite.run.digest import digest_parts
+from ewaldite.run.durable import clear_unfinished
 from ewaldite.run.memory import give_back
 from ewaldite.run.records import (
     StepRecord,
@@ -39,6 +40,9 @@ class Step:
         mapping, dataclass or pydantic model lets the log name the option that has changed.
     run:
         Does it.
+    tidy:
+        Removes what is of no use when the step is done and recorded, as checkpoints of its
+        shards. Called whenever the step is found done, so that it may be killed as well.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Step:
     makes: tuple[Path, ...]
     digest_of: object
     run: Callable[[], None]
+    tidy: Callable[[], None] | None = None
 
 
 def run_steps(
@@ -80,10 +85,15 @@ def run_steps(
     """
     records = read_records(state_file)
     redone: list[str] = []
-    for step in _wanted(steps, only):
+    wanted = _wanted(steps, only)
+    clear_unfinished(state_file.parent, below=True)
+    for folder in {path.parent for step in wanted for path in step.makes}:
+        clear_unfinished(folder)
+    for step in wanted:
         reason = _reason(step, records, redone, state_file.parent)
         if reason is None:
             log.info("%s: unchanged, kept", step.name)
+            _tidy(step)
             continue
         log.info("%s: %s", step.name, reason)
         if records.pop(step.name, None) is not None:
@@ -93,6 +103,7 @@ def run_steps(
         give_back()  # the next step asks how much is free
         records[step.name] = _record(step, records, state_file.parent)
         write_records(state_file, records)
+        _tidy(step)
         redone.append(step.name)
     return redone
 
@@ -108,6 +119,11 @@ def stale_steps(
         if reason is not None:
             reasons[step.name] = reason
     return reasons
+
+
+def _tidy(step: Step) -> None:
+    if step.tidy is not None:
+        step.tidy()
 
 
 def _wanted(steps: Sequence[Step], only: Iterable[str] | None) -> list[Step]:
