@@ -173,11 +173,13 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
     context.work.mkdir(parents=True, exist_ok=True)
     start = current_rss()
     peaks: dict[str, float] = {}
+    held: dict[str, float] = {}
     predicted: dict[str, float] = {}
 
     def measured(name: str, run: Callable[[], None]) -> None:
         give_back()
         reset_peak()
+        held[name] = current_rss()
         run()
         peaks[name] = peak_rss()
 
@@ -194,7 +196,7 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
             for s in steps
         ]
         run_steps(wrapped, context.work / "state.json", context.log)
-    return {"start": start, "peaks": peaks, "predicted": predicted}
+    return {"start": start, "held": held, "peaks": peaks, "predicted": predicted}
 
 
 def no_spots(path: Path) -> None:
@@ -248,7 +250,8 @@ def show(title: str, result: dict[str, Any]) -> None:
     """Print a table."""
     print(f"{title}; the process holds {result['start'] / MB:.0f} MB at the start")
     for name, peak in result["peaks"].items():
-        line = f"  {name:<10} measured {peak / MB:6.0f} MB"
+        line = f"  {name:<10} held before {result['held'][name] / MB:5.0f} MB"
+        line += f", measured {peak / MB:6.0f} MB"
         if name in result["predicted"]:
             predicted = result["predicted"][name]
             line += f", predicted {predicted / MB:6.0f} MB, measured / predicted "

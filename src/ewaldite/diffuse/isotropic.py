@@ -17,7 +17,7 @@ WIDTH = 0.01
 #: Voxels that a shell holds at least.
 LEAST = 20
 # Rows for which interpolation weights are held at a time
-_BLOCK = 1_000_000
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,10 @@ def isotropic_curve(
             f"the width is {width:g}/Å" if not width > 0 else "no voxel has an intensity",
             "Give a positive width." if not width > 0 else "Look at the masks of the table.",
         )
-    s, share = s[use], share[use]
+    intensity, spread = np.asarray(intensity), np.asarray(spread)
+    if not np.all(use):
+        s, share, intensity, spread = s[use], share[use], intensity[use], spread[use]
+    del use
     edges = _edges(s, width, least)
     shell = np.searchsorted(edges, s, side="right") - 1
 
@@ -203,8 +206,8 @@ def isotropic_curve(
     return IsotropicCurve(
         edges=edges,
         s=total(share * s) / sums,
-        mean=total(share * intensity[use]) / sums,
-        variance=total(share**2 * spread[use]) / sums**2,
+        mean=total(share * intensity) / sums,
+        variance=total(share**2 * spread) / sums**2,
         weight=sums,
         number=np.bincount(shell, minlength=len(edges) - 1),
     )

@@ -9,7 +9,13 @@ import scipp as sc
 from diffuse.merging.simulated_observations import simulate
 from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.maps.expand import expand, map_bytes, map_shape, to_table
+from ewaldite.diffuse.maps.expand import (
+    expand,
+    expand_layers,
+    map_bytes,
+    map_shape,
+    to_table,
+)
 from ewaldite.diffuse.merging.merge import merge
 from ewaldite.diffuse.merging.statistics import length_at_centre
 from ewaldite.diffuse.observations import grid_of, index_of
@@ -180,3 +186,22 @@ def test_the_asymmetric_unit_stays_where_it_is() -> None:
     assert part.size < dense.size / 4
     assert sc.identical(to_table(part, group), to_table(dense, group))
     assert (~part.masks["absent"].values).sum() == len(to_table(dense, group))
+
+
+@pytest.mark.parametrize("thickness", [1, 4, 1000])
+@pytest.mark.parametrize("name", list(METRICS))
+def test_layers_together_are_the_map(name: str, thickness: int) -> None:
+    group = space_group(name)
+    merged = whole_sphere(name, Grid((2, 2, 2)), keep=0.3)
+    for options in (
+        {},
+        {"asymmetric_unit": True},
+        {"limits": ((-0.5, 1.0), (-1.0, 1.0), (0.0, 2.0))},
+    ):
+        dense = expand(merged, group, METRICS[name], D_MIN, **options)
+        parts = expand_layers(
+            merged, group, METRICS[name], D_MIN, thickness=thickness, **options
+        )
+        layers = list(parts)
+        assert len(layers) == -(-dense.shape[0] // thickness)
+        assert sc.identical(sc.concat(layers, "h"), dense, equal_nan=True)

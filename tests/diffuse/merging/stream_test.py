@@ -183,3 +183,28 @@ def test_empty_blocks_are_no_matter(table: Observations, whole: Merge) -> None:
     nothing = table.select(slice(0, 0))
     found = merged([nothing, table, nothing], seed=3)
     assert sc.identical(found.merged, whole.merged, equal_nan=True)
+
+
+@pytest.mark.parametrize("friedel", [True, False])
+@pytest.mark.parametrize("slabs", [2, 7, 1000])
+def test_voxels_in_slabs_give_the_same_bits(
+    table: Observations, slabs: int, friedel: bool
+) -> None:
+    parts = pieces(table, [700, 1900])
+    names = {"error_model": "systematic", "outlier_sigma": 4.0, "friedel": friedel}
+    whole = merged(parts, **names)
+    taken: list[sc.DataArray] = []
+    found = merged(parts, slabs=slabs, take=taken.append, **names)
+    assert len(taken) == min(slabs, whole.voxels)
+    assert found.voxels == whole.voxels == len(whole.merged)
+    assert sc.identical(sc.concat(taken, "voxel"), whole.merged, equal_nan=True)
+    assert len(found.merged) == 0
+    assert found.statistics is not None
+    assert whole.statistics is not None
+    assert sc.identical(found.statistics, whole.statistics, equal_nan=True)
+
+
+def test_errors_from_scatter_look_at_all_voxels(table: Observations) -> None:
+    whole = merged([table], noise="empirical")
+    found = merged([table], noise="empirical", slabs=5)
+    assert sc.identical(found.merged, whole.merged, equal_nan=True)

@@ -7,6 +7,7 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import nexusformat.nexus as nx
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ewaldite.errors import UserError
-from ewaldite.io.nexus import Sample, TableWriter, iterate, load, read_info, save
+from ewaldite.io.nexus import MapWriter, Sample, TableWriter, iterate, load, read_info, save
 from ewaldite.io.nexus import sink as sink_module
 from ewaldite.model.provenance import Provenance
 
@@ -191,3 +192,65 @@ def test_a_block_is_a_table(tmp_path: Path) -> None:
             writer.append(WHOLE.rename_dims(voxel="event"))
     with pytest.raises(ValueError, match="with statement"):
         TableWriter(tmp_path / "y.nxs").append(WHOLE)
+
+
+def volume(nh: int = 21) -> sc.DataArray:
+    rng = np.random.default_rng(5)
+    shape = (nh, 40, 7)
+    sizes = dict(zip("hkl", shape, strict=True))
+    axes = {x: sc.array(dims=[x], values=np.arange(n) / 3) for x, n in sizes.items()}
+    return sc.DataArray(
+        sc.array(
+            dims=list(sizes),
+            values=np.where(rng.random(shape) < 0.3, np.nan, rng.normal(3, 1, shape)),
+            variances=rng.random(shape),
+            unit="counts/mrad**2/s",
+        ),
+        coords={
+            **axes,
+            "n_h": sc.scalar(3, unit=None),
+            "grid_mode": sc.scalar("node"),
+        },
+        masks={
+            "absent": sc.array(dims=list(sizes), values=rng.random(shape) < 0.3),
+            "plane": sc.array(dims=["k", "l"], values=rng.random(shape[1:]) < 0.1),
+        },
+        name="intensity",
+    )
+
+
+@pytest.mark.parametrize("thickness", [1, 4, 21, 50])
+def test_a_map_in_layers_is_the_map(thickness: int, tmp_path: Path) -> None:
+    whole, sample = volume(), Sample(cell=CELL, space_group="P 1")
+    save(tmp_path / "whole.nxs", whole, sample=sample)
+    with MapWriter(tmp_path / "map.nxs", sample=sample) as writer:
+        for start in range(0, 21, thickness):
+            writer.append(whole["h", start : start + thickness])
+    assert writer.rows == 21
+    assert sc.identical(load(tmp_path / "map.nxs"), whole, equal_nan=True)
+    one, other = (read_info(tmp_path / f"{name}.nxs") for name in ("whole", "map"))
+    assert (one.kind, one.sizes, one.sample) == (other.kind, other.sizes, other.sample)
+    assert sorted(one.columns) == sorted(other.columns)
+    tree = nx.nxload(str(tmp_path / "map.nxs"))
+    assert tree.plottable_data.nxsignal.shape == (21, 40, 7)
+    with h5py.File(tmp_path / "map.nxs") as file:
+        # as thick as a block, so that each chunk is compressed once
+        assert file["entry/map/intensity"].chunks == (min(thickness, 21), 32, 7)
+
+
+@pytest.mark.parametrize(
+    "wrong", [volume()["k", :5], volume().drop_masks("plane"), volume()["h", 0], table()]
+)
+def test_what_is_no_layer_of_the_map_is_refused(wrong: sc.DataArray, tmp_path: Path) -> None:
+    path = tmp_path / "map.nxs"
+
+    def write() -> None:
+        with MapWriter(path) as writer:
+            writer.append(volume())
+            writer.append(wrong.copy())
+
+    with pytest.raises(ValueError, match="block"):
+        write()
+    assert not path.exists()
+    with pytest.raises(UserError, match="no block of the map"), MapWriter(path):
+        pass

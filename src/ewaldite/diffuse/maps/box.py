@@ -87,6 +87,16 @@ class Box:
         nh, nk, nl = self.shape
         return _BYTES * nh * nk * nl
 
+    def layers(self, thickness: int) -> list[Box]:
+        """Cut it along h into boxes of some layers, the last of them perhaps thinner."""
+        starts = range(int(self.low[0]), int(self.high[0]) + 1, thickness)
+        boxes = []
+        for start in starts:
+            low, high = self.low.copy(), self.high.copy()
+            low[0], high[0] = start, min(start + thickness - 1, int(self.high[0]))
+            boxes.append(Box(self.grid, low, high))
+        return boxes
+
     def holds(self, index: IntArray) -> NDArray[np.bool_]:
         """Whether voxels lie inside; dims (voxel), bool."""
         return np.asarray(np.all((index >= self.low) & (index <= self.high), axis=-1))

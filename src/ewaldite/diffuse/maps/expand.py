@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from ewaldite.diffuse.observations import grid_coords, grid_of, index_of
 from ewaldite.model.grid import Grid
 
 FloatArray = NDArray[np.float64]
+
+# Rows of a table that are spread at a time
+_ROWS = 1 << 18
 
 
 def map_shape(
@@ -99,22 +104,71 @@ def expand(
     UserError
         The Laue group does not leave the grid invariant, or no voxel lies within the limits.
     """
+    (whole,) = expand_layers(
+        merged,
+        group,
+        metric,
+        d_min,
+        friedel=friedel,
+        limits=limits,
+        asymmetric_unit=asymmetric_unit,
+    )
+    return whole
+
+
+def expand_layers(
+    merged: sc.DataArray,
+    group: SpaceGroup,
+    metric: FloatArray,
+    d_min: float,
+    *,
+    friedel: bool = True,
+    limits: Limits | None = None,
+    asymmetric_unit: bool = False,
+    thickness: int | None = None,
+) -> Iterator[sc.DataArray]:
+    """Spread a merged table over reciprocal space, some layers of the map at a time.
+
+    Parameters
+    ----------
+    merged, group, metric, d_min, friedel, limits, asymmetric_unit:
+        As in :func:`expand`.
+    thickness:
+        Layers along h that are made at a time; all if None.
+
+    Yields
+    ------
+    :
+        Parts of the map that :func:`expand` makes, in the order of h.
+
+    Raises
+    ------
+    UserError
+        The Laue group does not leave the grid invariant, or no voxel lies within the limits.
+    """
     asu = AsuMap(grid_of(merged), group)
     box = Box.of_sphere(asu.grid, group, metric, d_min).limited(limits)
     index = index_of(merged)
-    inside = length_at_centre(index, asu, metric) <= 1 / d_min
+    inside = np.empty(len(index), np.bool_)
+    for start in range(0, len(index), _ROWS):
+        rows = slice(start, start + _ROWS)
+        inside[rows] = length_at_centre(index[rows], asu, metric) <= 1 / d_min
     if asymmetric_unit:
         inside &= box.holds(index)
-    index, values, variances = index[inside], merged.values[inside], merged.variances[inside]
     operations = group.laue_operations if friedel else group.point_operations
     if asymmetric_unit:
         operations = operations[:1]
-        if len(index):
-            box = Box(asu.grid, index.min(axis=0), index.max(axis=0))
-    filling = Filling(box)
-    for number in range(len(operations)):
-        filling.put(asu.images(index, number), values, variances)
-    return filling.finish(merged)
+        if np.any(inside):
+            box = Box(asu.grid, index[inside].min(axis=0), index[inside].max(axis=0))
+    for part in box.layers(thickness or box.shape[0]):
+        filling = Filling(part)
+        for start in range(0, len(index), _ROWS):
+            rows = slice(start, start + _ROWS)
+            here = inside[rows]
+            values, variances = merged.values[rows][here], merged.variances[rows][here]
+            for number in range(len(operations)):
+                filling.put(asu.images(index[rows][here], number), values, variances)
+        yield filling.finish(merged)
 
 
 def to_table(array: sc.DataArray, group: SpaceGroup, *, friedel: bool = True) -> sc.DataArray:

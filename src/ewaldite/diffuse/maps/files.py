@@ -26,7 +26,7 @@ def map_name(part: str) -> str:
 
 def write_exports(
     path: Path,
-    array: sc.DataArray,
+    array: sc.DataArray | None,
     table: sc.DataArray | None,
     sample: Sample,
     kinds: Sequence[Export],
@@ -41,7 +41,7 @@ def write_exports(
     path:
         The NeXus file.
     array:
-        The map; dims (h, k, l) or (u, v, w).
+        The map; dims (h, k, l) or (u, v, w); None where only its table is exported.
     table:
         Its rows in the asymmetric unit, for MTZ and CSV; None where there is no such unit:
         CSV then holds every present voxel, and there is no MTZ.
@@ -65,18 +65,20 @@ def write_exports(
         If the format has no place for the map, or a file cannot be written.
     """
     made = []
+    rows = (
+        voxel_rows(array) if table is None and array is not None and "csv" in kinds else table
+    )
     for kind in kinds:
         target = path.with_suffix(f".{kind}")
-        if kind == "ccp4":
+        if kind == "ccp4" and array is not None:
             write_ccp4(target, array, _cell(sample, path), missing=missing)
-        elif kind == "csv":
-            rows = voxel_rows(array) if table is None else table
+        elif kind == "csv" and rows is not None:
             write_csv(target, rows, sample.cell, space_group=sample.space_group)
-        elif table is None:
-            continue
-        else:
+        elif kind == "mtz" and table is not None:
             group = space_group(sample.space_group or "P 1", cell=_cell(sample, path))
             write_mtz(target, table, _cell(sample, path), group, friedel=friedel)
+        else:
+            continue
         made.append(target)
     return made
 

@@ -23,7 +23,8 @@ from ewaldite.errors import UserError
 FloatArray = NDArray[np.float64]
 Part = Literal["diffuse", "bragg", "total", "isotropic", "variational"]
 
-_KEPT = (*"hkl", "n_h", "n_k", "n_l", "grid_mode", "s", "fraction", "multiplicity")
+#: Columns of a merged table that maps need.
+KEPT = (*"hkl", "n_h", "n_k", "n_l", "grid_mode", "s", "fraction", "multiplicity")
 # Layers of a map that are worked on at a time
 _SLAB = 8
 
@@ -254,7 +255,7 @@ def _like(
 ) -> sc.DataArray:
     return sc.DataArray(
         sc.array(dims=["voxel"], values=values, variances=variances, unit=table.unit),
-        coords={x: table.coords[x] for x in _KEPT if x in table.coords} | inherited(table),
+        coords={x: table.coords[x] for x in KEPT if x in table.coords} | inherited(table),
         masks={key: mask.copy() for key, mask in table.masks.items()},
         name=name,
     )

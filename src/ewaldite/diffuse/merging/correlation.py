@@ -127,6 +127,8 @@ def pair_sums(
     cell: IntArray,
     cells: int,
     weight: FloatArray | None = None,
+    *,
+    sums: FloatArray | None = None,
 ) -> FloatArray:
     """Sums over pairs, cell by cell.
 
@@ -140,13 +142,16 @@ def pair_sums(
         Number of cells.
     weight:
         w; dims (pair), float64; ones if None.
+    sums:
+        Sums that these pairs are added to; of nothing if None.
 
     Returns
     -------
     :
         Σ 1, Σ w, Σ w², Σ w x, Σ w y, Σ w x², Σ w y², Σ w x y; dims (cell, 8), float64.
     """
-    sums = np.zeros((cells, kernel.PAIRS))
+    if sums is None:
+        sums = np.zeros((cells, kernel.PAIRS))
     w = np.ones(len(first)) if weight is None else weight
     kernel.add_pairs(cell.astype(np.int64), first, second, w, sums)
     return sums

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,11 @@ from ewaldite.kernels import quality
 
 FloatArray = NDArray[np.float64]
 RowArray = NDArray[np.int32]
+#: x, y, and weights.
+Pairs = tuple[FloatArray, FloatArray, FloatArray | None]
+
+# Entries that are worked on at a time
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,10 @@ class Entries:
         s, j:
             Length of s and isotropic part of each voxel; dims (voxel), float64.
         """
-        return self._by_batch(*self.halves, None, batches, shells, s, j)
+        first, second = self.halves
+        return self._by_batch(
+            lambda rows: (first[rows], second[rows], None), batches, shells, s, j
+        )
 
     def cc_others(
         self,
@@ -81,32 +89,41 @@ class Entries:
         intensity, norm:
             Merged intensity and Σ w e a of each voxel; dims (voxel), float64.
         """
-        total = norm[self.row]
-        rest = total - self.q
-        others = np.full(len(rest), np.nan)
-        signal = intensity[self.row] * total - self.q * self.intensity
-        np.divide(signal, rest, out=others, where=rest > 1e-9 * total)
-        weight = self.q * rest / total
-        return self._by_batch(self.intensity, others, weight, batches, shells, s, j)
+
+        def pairs(rows: slice) -> Pairs:
+            row, q, own = self.row[rows], self.q[rows], self.intensity[rows]
+            total = norm[row]
+            rest = total - q
+            others = np.full(len(rest), np.nan)
+            signal = intensity[row] * total - q * own
+            np.divide(signal, rest, out=others, where=rest > 1e-9 * total)
+            return own, others, q * rest / total
+
+        return self._by_batch(pairs, batches, shells, s, j)
 
     def _by_batch(
         self,
-        x: FloatArray,
-        y: FloatArray,
-        weight: FloatArray | None,
+        pairs: Callable[[slice], Pairs],
         batches: int,
         shells: Shells,
         s: FloatArray,
         j: FloatArray,
     ) -> list[Correlation]:
-        batch = self.batch.astype(np.int64)
-        within = np.where(shells.shell(s)[self.row] >= 0, batch, -1)
-        total = pair_sums(x, y, within, batches, weight)
-        cell = shells.cell(s)[self.row]
-        place = np.where(cell >= 0, batch * shells.cells + cell, -1)
-        iso = j[self.row]
-        sums = pair_sums(x - iso, y - iso, place, batches * shells.cells, weight)
-        return [pooled(total[:, None]), pooled(sums.reshape(batches, shells.cells, -1))]
+        """Correlations of x and y with weights, given for some entries at a time."""
+        total = np.zeros((batches, quality.PAIRS))
+        thin = np.zeros((batches * shells.cells, quality.PAIRS))
+        for start in range(0, len(self.row), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            x, y, weight = pairs(rows)
+            row, batch = self.row[rows], self.batch[rows].astype(np.int64)
+            length = s[row]
+            within = np.where(shells.shell(length) >= 0, batch, -1)
+            pair_sums(x, y, within, batches, weight, sums=total)
+            cell = shells.cell(length)
+            place = np.where(cell >= 0, batch * shells.cells + cell, -1)
+            iso = j[row]
+            pair_sums(x - iso, y - iso, place, batches * shells.cells, weight, sums=thin)
+        return [pooled(total[:, None]), pooled(thin.reshape(batches, shells.cells, -1))]
 
 
 def between_batches(

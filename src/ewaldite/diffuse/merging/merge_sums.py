@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,12 +178,20 @@ class Merger:
         Of the half sets, not negative.
     with_error:
         Whether a systematic error is propagated.
+    voxels:
+        Those whose observations will be added, where they are not all of the survey's.
     """
 
     def __init__(
-        self, survey: Survey, estimator: Estimator, seed: int, *, with_error: bool = False
+        self,
+        survey: Survey,
+        estimator: Estimator,
+        seed: int,
+        *,
+        with_error: bool = False,
+        voxels: Voxels | None = None,
     ) -> None:
-        self.voxels: Voxels = survey.voxels()
+        self.voxels: Voxels = survey.voxels() if voxels is None else voxels
         self._seed = seed
         columns = kernel.COLUMNS_WITH_ERROR if with_error else kernel.COLUMNS
         #: Sums over what was added.
@@ -196,13 +204,17 @@ class Merger:
             np.zeros((len(self.voxels), columns)),
         )
 
-    def add(self, prepared: Prepared) -> tuple[RowArray, FloatArray]:
+    def add(
+        self, prepared: Prepared, row: RowArray | None = None
+    ) -> tuple[RowArray, FloatArray]:
         """Add the next observations.
 
         Parameters
         ----------
         prepared:
             Predicted with the rates of the survey.
+        row:
+            Row of each observation's voxel, where it is known; dims (voxel), int32.
 
         Returns
         -------
@@ -211,7 +223,8 @@ class Merger:
         """
         o, sums = prepared.observations, self.sums
         key, minus = asu_keys(o, sums.group, sums.friedel)
-        row = self.voxels.rows(key)
+        if row is None:
+            row = self.voxels.rows(key)
         w = weights(prepared, sums.estimator)
         halves = self.voxels.deal(row, prepared.scaled_exposure, self._seed)
         kernel.accumulate(
@@ -232,18 +245,33 @@ class Merger:
         )
         return row, w
 
-    def release(self) -> Levels:
-        """Give up the sums for the few columns that statistics need."""
-        sums = self.sums
-        t = sums.sums
-        levels = Levels(
+    def add_own(self, prepared: Prepared) -> tuple[Prepared, RowArray, FloatArray]:
+        """Add those of the next observations whose voxels are among these.
+
+        Parameters
+        ----------
+        prepared:
+            As in :meth:`add`.
+
+        Returns
+        -------
+        :
+            The observations that were added; their rows and weights as :meth:`add` gives them.
+        """
+        row = self.rows(prepared)
+        own = row >= 0
+        if not np.all(own):
+            prepared, row = prepared.select(own), row[own]
+        return prepared, *self.add(prepared, row)
+
+    def levels(self) -> Levels:
+        """The few columns that statistics need of the sums."""
+        t = self.sums.sums
+        return Levels(
             norm=t[:, kernel.W_EXPOSURE].copy(),
             multiplicity=t[:, kernel.MULTIPLICITY].copy(),
-            variance=sums.variance_of_mean,
+            variance=self.sums.variance_of_mean,
         )
-        self.sums = replace(sums, sums=t[:0].copy())
-        self.voxels.stop()
-        return levels
 
     def rows(self, prepared: Prepared) -> RowArray:
         """Row of each observation's voxel, -1 where it is not among these; dims (voxel)."""

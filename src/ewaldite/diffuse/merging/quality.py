@@ -14,15 +14,20 @@ from ewaldite.diffuse.merging.batch_tables import RotationSums, batch_table, rot
 from ewaldite.diffuse.merging.batches import BatchSums
 from ewaldite.diffuse.merging.blocks import Blocks
 from ewaldite.diffuse.merging.entries import Entries, between_batches
-from ewaldite.diffuse.merging.merge_sums import Levels, Merger
 from ewaldite.diffuse.merging.rates import ShellSums
 from ewaldite.diffuse.merging.shells import Shells, isotropic_part
 from ewaldite.diffuse.merging.statistics import HalfSets, length_at_centre, shell_table
+from ewaldite.diffuse.merging.summary import Summary
 from ewaldite.kernels import quality as column
+from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.sums import packed
+from ewaldite.run.memory import give_back
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+# Rows that are worked on at a time
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,8 @@ class Resolution:
 def statistics(
     blocks: Blocks,
     rates: ShellSums,
-    merger: Merger,
+    summary: Summary,
     batches: BatchSums,
-    merged: sc.DataArray,
     resolution: Resolution,
     names: Sequence[str],
     *,
@@ -69,10 +73,10 @@ def statistics(
         The table that was merged.
     rates:
         That predicted it.
-    merger, batches:
+    summary:
+        The merged table.
+    batches:
         Sums over all its observations, which are given up.
-    merged:
-        The merged table that they gave.
     resolution:
         Shells.
     names:
@@ -95,13 +99,14 @@ def statistics(
         If more voxels lie within the resolution than can be counted.
     """
     shells = Shells.equal(resolution.shells, resolution.width)
+    merged, group, levels = summary.table, summary.group, summary.levels
     j = isotropic_part(merged)
     rotation = RotationSums.empty(names, batches.range, batches.width)
-    levels = merger.release()
-    by_shell = _pass(blocks, rates, merger, levels, batches, merged, shells, j, rotation, error)
+    by_shell = _pass(blocks, rates, summary, batches, shells, j, rotation, error)
+    give_back()
     table = shell_table(
         merged,
-        merger.sums.group,
+        group,
         resolution.metric,
         resolution.d_min,
         resolution.width,
@@ -111,7 +116,7 @@ def statistics(
     )
     possible = int(table["possible"].values.sum())
     entries = batches.entries()
-    seen, first = _seen(merger, entries, resolution)
+    seen, first = _seen(summary, entries, resolution)
     tables = {
         "shells": table,
         "batches": batch_table(
@@ -127,20 +132,19 @@ def statistics(
 def _pass(
     blocks: Blocks,
     rates: ShellSums,
-    merger: Merger,
-    levels: Levels,
+    summary: Summary,
     batches: BatchSums,
-    merged: sc.DataArray,
     shells: Shells,
     isotropic: FloatArray,
     rotation: RotationSums,
     error: FloatArray | None,
 ) -> FloatArray:
     """Fill the sums by rotation, deal the halves of batches; sums by shell."""
+    merged, levels = summary.table, summary.levels
     by_shell = np.zeros((len(shells), column.COLUMNS))
     shell = shells.shell(merged.coords["s"].values)
     for block in blocks.predicted(rates, error):
-        o, row, w = block.observations, merger.rows(block), merger.weights(block)
+        o, row, w = block.observations, summary.rows(block), summary.weights(block)
         batches.deal(row, block, w)
         column.add_observations(
             row,
@@ -165,23 +169,32 @@ def _pass(
 
 
 def _seen(
-    merger: Merger, entries: Entries, resolution: Resolution
+    summary: Summary, entries: Entries, resolution: Resolution
 ) -> tuple[IntArray, IntArray]:
     """Batch and first bin of every voxel of the asymmetric unit in every batch.
 
     Friedel mates that were kept apart count once; voxels beyond the resolution do not.
     """
-    sums = merger.sums
-    asu = AsuMap(sums.grid, sums.group)
-    index, _ = asu(sums.index)
-    inside = length_at_centre(index, asu, resolution.metric) <= 1 / resolution.d_min
+    voxel, inside = _places(summary, resolution)
     keep = inside[entries.row]
-    voxel = packed(index)[entries.row[keep]]
+    voxel = voxel[entries.row[keep]]
     batch, first = entries.batch[keep], entries.first_bin[keep]
-    if sums.friedel or sums.group.is_centrosymmetric:
+    if summary.friedel or summary.group.is_centrosymmetric:
         return batch.astype(np.int64), first.astype(np.int64)
     order = np.lexsort((first, voxel, batch))
     voxel, batch, first = voxel[order], batch[order], first[order]
     new = np.ones(len(voxel), np.bool_)
     new[1:] = (voxel[1:] != voxel[:-1]) | (batch[1:] != batch[:-1])
     return batch[new].astype(np.int64), first[new].astype(np.int64)
+
+
+def _places(summary: Summary, resolution: Resolution) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Packed voxel of the asymmetric unit of every row, and whether it is within reach."""
+    asu, key = AsuMap(summary.grid, summary.group), summary.voxels.key
+    voxel, inside = np.empty_like(key), np.empty(len(key), np.bool_)
+    for start in range(0, len(key), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        index, _ = asu(unpack(key[rows]))
+        voxel[rows] = packed(index)
+        inside[rows] = length_at_centre(index, asu, resolution.metric) <= 1 / resolution.d_min
+    return voxel, inside

@@ -29,6 +29,8 @@ HalfSets = Literal["random", "weighted", "friedel"]
 
 # Voxels around a sphere that are counted within a few minutes
 _MOST_VOXELS = 1e11
+# Rows that are worked on at a time
+_CHUNK = 1 << 18
 
 
 def length_at_centre(index: IntArray, asu: AsuMap, metric: FloatArray) -> FloatArray:
@@ -126,9 +128,13 @@ def completeness(
     asu = AsuMap(grid_of(merged), group)
     _check_number(asu, metric, d_min)
     possible = asu.count(metric, d_min, width)
-    index, _ = asu(index_of(merged))
-    _, first = np.unique(packed(index), return_index=True)
-    s = length_at_centre(index[first], asu, metric)
+    voxel, s = np.empty(len(merged), np.int64), np.empty(len(merged))
+    for start in range(0, len(merged), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        index, _ = asu(index_of(merged["voxel", rows]))
+        voxel[rows], s[rows] = packed(index), length_at_centre(index, asu, metric)
+    if not np.all(voxel[1:] > voxel[:-1]):
+        s = s[np.unique(voxel, return_index=True)[1]]
     shell = np.minimum((s[s <= 1 / d_min] / width).astype(np.int64), possible.size - 1)
     return np.bincount(shell, minlength=possible.size), possible
 

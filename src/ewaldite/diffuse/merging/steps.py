@@ -17,7 +17,8 @@ from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import reindexed
 from ewaldite.diffuse.scaling.steps import load_model, scaled_blocks
 from ewaldite.diffuse.table_steps import rotation_of
-from ewaldite.io.nexus import iterate, load, save
+from ewaldite.io.nexus import TableWriter, iterate, load, save
+from ewaldite.model.grid import Grid
 from ewaldite.run.memory import current_rss, give_back
 
 #: Results of the step, without their suffix.
@@ -43,24 +44,21 @@ def merge_observations(context: Context) -> None:
     options = context.options
     fine = _merge(
         context,
+        "merged.nxs",
         lambda: _blocks(context),
+        options.map.grid,
         Resolution(context.metric, context.d_min, options.merge.shells),
     )
     _say(context, fine)
-    sample = context.sample(options.map.grid)
-    save(context.path("merged.nxs"), fine.merged, context.provenance(), sample=sample)
     if fine.statistics is not None:
-        path = context.path("statistics.nxs")
+        path, sample = context.path("statistics.nxs"), context.sample(options.map.grid)
         save(path, fine.statistics, context.provenance(), sample=sample)
     del fine
     give_back()
-    coarse = _merge(context, lambda: scaled_blocks(context))
-    save(
-        context.path("merged_coarse.nxs"),
-        coarse.merged,
-        context.provenance(),
-        sample=context.sample(options.scale.grid),
+    _merge(
+        context, "merged_coarse.nxs", lambda: scaled_blocks(context), options.scale.grid, None
     )
+    give_back()
     _merge_spots(context)
 
 
@@ -93,26 +91,32 @@ def _merge_spots(context: Context) -> None:
 
 def _merge(
     context: Context,
+    name: str,
     source: Callable[[], Iterable[Observations]],
-    resolution: Resolution | None = None,
+    grid: Grid,
+    resolution: Resolution | None,
 ) -> Merge:
+    """Merge a table, and write it slab by slab."""
     options = context.options.merge
-    return merge_blocks(
-        source,
-        context.group,
-        scaling=load_model(context).evaluate,
-        estimator=options.estimator,
-        noise=options.noise,
-        friedel=options.friedel,
-        seed=options.seed,
-        outlier_sigma=options.outlier_sigma,
-        error_model=options.error_model,
-        resolution=resolution,
-        names=[sweep.name for sweep in context.options.sweep],
-        half_sets=options.half_sets,
-        angle=lambda o: rotation_of(context, o.sweep, o.iz),
-        rotation_width=options.rotation_degrees,
-    )
+    path, sample = context.path(name), context.sample(grid)
+    with TableWriter(path, context.provenance(), sample=sample) as writer:
+        return merge_blocks(
+            source,
+            context.group,
+            scaling=load_model(context).evaluate,
+            estimator=options.estimator,
+            noise=options.noise,
+            friedel=options.friedel,
+            seed=options.seed,
+            outlier_sigma=options.outlier_sigma,
+            error_model=options.error_model,
+            resolution=resolution,
+            names=[sweep.name for sweep in context.options.sweep],
+            half_sets=options.half_sets,
+            angle=lambda o: rotation_of(context, o.sweep, o.iz),
+            rotation_width=options.rotation_degrees,
+            take=writer.append,
+        )
 
 
 def _blocks(context: Context) -> Iterator[Observations]:
@@ -124,7 +128,7 @@ def _blocks(context: Context) -> Iterator[Observations]:
 
 def _say(context: Context, result: Merge) -> None:
     """Log what was merged, what was rejected, and the systematic errors."""
-    context.log.info("merge: %d voxels", len(result.merged))
+    context.log.info("merge: %d voxels", result.voxels)
     if context.options.merge.outlier_sigma is not None:
         rejected, total = int(result.rejected.sum()), len(result.rejected)
         context.log.info("merge: %d of %d observations are outliers", rejected, total)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,9 @@ from ewaldite.diffuse.merging.outliers import reject_outliers
 from ewaldite.diffuse.merging.prepared import Estimator, Scaling
 from ewaldite.diffuse.merging.quality import Resolution, statistics
 from ewaldite.diffuse.merging.statistics import HalfSets
+from ewaldite.diffuse.merging.summary import Summary
 from ewaldite.errors import UserError
+from ewaldite.run.memory import give_back
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -35,7 +38,10 @@ class Merge:
     Attributes
     ----------
     merged:
-        See :func:`~ewaldite.diffuse.merging.merge.finish`.
+        See :func:`~ewaldite.diffuse.merging.merge.finish`; without rows where they were taken
+        slab by slab.
+    voxels:
+        Number of merged voxels.
     statistics:
         See :func:`~ewaldite.diffuse.merging.quality.statistics`; None if not asked for.
     rejected:
@@ -45,6 +51,7 @@ class Merge:
     """
 
     merged: sc.DataArray
+    voxels: int
     statistics: sc.DataGroup[sc.DataGroup[sc.DataArray]] | None
     rejected: BoolArray
     error: SystematicError | None
@@ -67,14 +74,15 @@ def merge_blocks(
     half_sets: HalfSets = "random",
     angle: Angle = lambda observations: observations.iz,
     rotation_width: float = 5.0,
+    slabs: int = 1,
+    take: Callable[[sc.DataArray], None] | None = None,
 ) -> Merge:
     """Merge a table that may be larger than memory.
 
-    The table is passed twice, for rates and numbers and for the sums; twice more for every
-    round of outlier rejection and of the fit of an error model, and once more for statistics.
-    Memory is that of the voxels of the asymmetric unit, some 300 bytes each, of the
-    voxels that each batch saw, some 150, and of a block. The result does not depend on how
-    the table is cut into blocks.
+    The table is passed once for rates and numbers, once for the sums of every slab of voxels;
+    twice more for every round of outlier rejection and of the fit of an error model, and once
+    more for statistics. :mod:`~ewaldite.diffuse.merging.need` says what memory that takes. The
+    result does not depend on how the table is cut into blocks, and voxels into slabs.
 
     Parameters
     ----------
@@ -104,6 +112,11 @@ def merge_blocks(
         Rotation of the rows of a block, degrees; the position in the scan by default.
     rotation_width:
         Width of a bin of rotation.
+    slabs:
+        Parts of the voxels that are summed one after the other. Errors from the scatter of
+        equivalents (``noise="empirical"``) look at all voxels together: there it is 1.
+    take:
+        Is given the merged table slab by slab, in the order of the rows; None to return it.
 
     Returns
     -------
@@ -132,31 +145,53 @@ def merge_blocks(
     g = None if error is None else error.value
     sweeps = survey.rates.table.shape[1]
     named = list(names) or [str(i) for i in range(sweeps)]
-    merger = Merger(survey, estimator, seed, with_error=g is not None)
-    rates = survey.rates
-    del survey  # its memory is needed for the sums
-    batches = None
+    voxels = survey.last_voxels()
+    summary = batches = None
     if resolution is not None:
-        voxels, observations = len(merger.voxels), merger.voxels.observations
+        summary = Summary(survey, voxels, estimator, half_sets)
         batches = BatchSums(
-            len(named), voxels, observations, angle=angle, width=rotation_width, seed=seed
+            len(named),
+            len(voxels),
+            voxels.observations,
+            angle=angle,
+            width=rotation_width,
+            seed=seed,
         )
-    for block in blocks.predicted(rates, g):
-        row, w = merger.add(block)
-        if batches is not None:
-            batches.add(row, block, w)
-    merged = finish(merger.sums, noise)
+    found: list[sc.DataArray] = []
+    for rows in _slabs(len(voxels), 1 if noise == "empirical" else slabs):
+        whole = rows == slice(0, len(voxels))
+        merger = Merger(
+            survey,
+            estimator,
+            seed,
+            with_error=g is not None,
+            voxels=voxels if whole else voxels.part(rows),
+        )
+        for block in blocks.predicted(survey.rates, g):
+            own, row, w = merger.add_own(block)
+            if batches is not None:
+                batches.add(row + np.int32(rows.start), own, w)
+        merged = finish(merger.sums, noise)
+        if summary is not None:
+            summary.put(rows, merged, merger)
+        if take is not None:
+            take(merged)
+            merged = merged["voxel", :0].copy()
+        found.append(merged)
+        del merger, merged
+        give_back()
     quality = None
-    if batches is not None and resolution is not None:
+    voxels.stop()
+    if batches is not None and summary is not None and resolution is not None:
+        summary.complete()
         quality = statistics(
-            blocks,
-            rates,
-            merger,
-            batches,
-            merged,
-            resolution,
-            named,
-            kind=half_sets,
-            error=g,
+            blocks, survey.rates, summary, batches, resolution, named, kind=half_sets, error=g
         )
-    return Merge(merged, quality, blocks.rejected, error)
+    table = found[0] if len(found) == 1 else sc.concat(found, "voxel")
+    return Merge(table, len(voxels), quality, blocks.rejected, error)
+
+
+def _slabs(voxels: int, number: int) -> list[slice]:
+    """Rows of slabs of about one size."""
+    edges = np.linspace(0, voxels, min(number, voxels) + 1).astype(int).tolist()
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]

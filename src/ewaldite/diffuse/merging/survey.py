@@ -118,6 +118,14 @@ class Survey:
         order = order[count[order] > 0]
         return Voxels(key[order], count[order], self._total[: self._used][order])
 
+    def last_voxels(self) -> Voxels:
+        """Like :meth:`voxels`, but gives up what was found: nothing can be added any more."""
+        self._places = (*kernel.no_places()[:2], self._places[2])
+        found = self.voxels()
+        self._places, self._used = kernel.no_places(), 0
+        self._number, self._total = self._number[:0].copy(), self._total[:0].copy()
+        return found
+
 
 class Voxels:
     """Voxels of a merge and the state of dealing their observations into halves.
@@ -135,17 +143,21 @@ class Voxels:
     def __init__(self, key: IntArray, number: RowArray, share: FloatArray) -> None:
         self.key = key
         self.number = number
-        self._slots = build(key)
-        self._left = share.copy()
-        self._seen = np.zeros(len(key), np.int32)
-        self._lead = np.zeros(len(key), np.int32)
-        self._ahead = np.zeros(len(key))
+        self._share = share
+        self._slots: tuple[IntArray, RowArray] | None = None
+        self._state: tuple[FloatArray, RowArray, RowArray, FloatArray] | None = None
 
     def __len__(self) -> int:
         return len(self.key)
 
+    def part(self, rows: slice) -> Voxels:
+        """Some of the voxels, whose rows count from the first of them."""
+        return Voxels(self.key[rows], self.number[rows], self._share[rows])
+
     def rows(self, keys: IntArray) -> RowArray:
         """Row of each key, -1 for voxels that are not among these; dims (voxel), int32."""
+        if self._slots is None:
+            self._slots = build(self.key)
         return np.asarray(kernel.rows_at(keys, *self._slots))
 
     @property
@@ -155,8 +167,8 @@ class Voxels:
 
     def stop(self) -> None:
         """Forget where the draw of halves stands."""
-        self._seen, self._lead = self._seen[:0].copy(), self._lead[:0].copy()
-        self._left, self._ahead = self._left[:0].copy(), self._ahead[:0].copy()
+        self._state = None
+        self._share = self._share[:0].copy()
 
     def deal(self, row: RowArray, share: FloatArray, seed: int) -> BoolArray:
         """Deal the next observations into halves.
@@ -175,5 +187,8 @@ class Voxels:
         :
             True in the first half, of equal number and of equal exposure; dims (2, voxel).
         """
-        state = (self.number, self._left, self._seen, self._lead, self._ahead)
-        return np.asarray(kernel.deal(row, share, seed, self.key, *state))
+        if self._state is None:
+            n = len(self)
+            left, counts = self._share.copy(), (np.zeros(n, np.int32), np.zeros(n, np.int32))
+            self._state = left, *counts, np.zeros(n)
+        return np.asarray(kernel.deal(row, share, seed, self.key, self.number, *self._state))

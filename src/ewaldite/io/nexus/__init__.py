@@ -12,11 +12,12 @@ from ewaldite.io.nexus.read import (
 )
 from ewaldite.io.nexus.sample import Sample
 from ewaldite.io.nexus.shells import shell_means
-from ewaldite.io.nexus.table import TableWriter
+from ewaldite.io.nexus.table import MapWriter, TableWriter
 from ewaldite.io.nexus.write import save
 
 __all__ = [
     "FileInfo",
+    "MapWriter",
     "Sample",
     "TableWriter",
     "is_foreign_hdf5",

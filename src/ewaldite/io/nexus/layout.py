@@ -112,6 +112,9 @@ def new_dataset(
 
 def _chunks(shape: tuple[int, ...], grows: bool, is_text: bool) -> tuple[int, ...]:
     rows = _CHUNK_TEXTS if is_text else _CHUNK_ROWS
+    if grows and len(shape) == 3:
+        # layers of a map: a chunk as thick as a block is written once
+        return tuple(min(max(length, 1), _CHUNK_EDGE) for length in shape)
     if grows:
         return (rows, *shape[1:])
     if len(shape) == 1:

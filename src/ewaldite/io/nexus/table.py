@@ -1,11 +1,11 @@
-"""Tables longer than memory, written block by block."""
+"""Tables and maps larger than memory, written block by block."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import h5py
 import scipp as sc
@@ -41,6 +41,8 @@ class TableWriter:
         Cell, space group, orientation and grid.
     """
 
+    kind: ClassVar[str] = "table"
+
     def __init__(
         self,
         path: PathLike,
@@ -65,7 +67,7 @@ class TableWriter:
 
     def __enter__(self) -> Self:
         self._output = self._stack.enter_context(create_hdf5(self.path))
-        self._entry = begin_file(self._output.file, "table")
+        self._entry = begin_file(self._output.file, self.kind)
         self._stack.push(self._finish)
         return self
 
@@ -88,9 +90,9 @@ class TableWriter:
         """
         if self._output is None:
             raise ValueError("a TableWriter is used in a with statement")
-        schema = _schema(block)
+        schema = _schema(block, self.kind)
         if self._node is None:
-            self._node = write_node(self._entry, "table", block, grows=True)
+            self._node = write_node(self._entry, self.kind, block, grows=True)
             self._columns = datasets(self._node)
             self._schema = schema
             self._unit = block.unit
@@ -99,8 +101,9 @@ class TableWriter:
             raise ValueError(f"the columns of a block are not those of the first: {differing}")
         else:
             extend_array(self._columns, block)
-        self._s_unit = add_array(self._shells, block, self._sample.cell)
-        self.rows += block.size
+        if self.kind == "table":
+            self._s_unit = add_array(self._shells, block, self._sample.cell)
+        self.rows += block.shape[0]
         self._output.check()
 
     def __exit__(
@@ -124,7 +127,7 @@ class TableWriter:
         if self._node is None:
             raise UserError(
                 f"write {os.fspath(self.path)}",
-                "no block of the table was given",
+                f"no block of the {self.kind} was given",
                 "Append one, with no rows if there are none.",
             )
         shells = None
@@ -133,15 +136,33 @@ class TableWriter:
         finish_file(self._entry, self._node, shells, self._provenance, self._sample)
 
 
-def _schema(block: sc.DataArray) -> set[tuple[str, ...]]:
-    """Role, name, dims, dtype, unit and spread of every column."""
-    if not isinstance(block, sc.DataArray) or kind_of(block) != "table":
-        raise ValueError("a block of a table is a DataArray with one dim 'voxel' or 'event'")
+class MapWriter(TableWriter):
+    """Write a map that never is in memory as a whole, layer by layer along its first dim.
+
+    As :class:`TableWriter`, but blocks have the dims h, k, l; each holds the next values of h
+    with their coordinate. Chunks of the file are as thick as the first block, so that each is
+    compressed once; make the blocks a few layers thick, alike but for the last.
+    """
+
+    kind: ClassVar[str] = "map"
+
+
+def _schema(block: sc.DataArray, kind: str) -> set[tuple[str, ...]]:
+    """Role, name, dims, dtype, unit and spread of every column; lengths across the blocks."""
+    if not isinstance(block, sc.DataArray) or kind_of(block) != kind:
+        raise ValueError(
+            "a block of a table is a DataArray with one dim 'voxel' or 'event'"
+            if kind == "table"
+            else "a block of a map is a DataArray with the dims h, k, l"
+        )
     parts = [("signal", block.name, block.data)]
     parts += [("coord", str(name), column) for name, column in block.coords.items()]
     parts += [("mask", str(name), column) for name, column in block.masks.items()]
     return {
-        (role, name, *column.dims, str(column.dtype), str(column.unit), spread)
+        (
+            *(role, name, *column.dims, str(column.dtype), str(column.unit), spread),
+            *(str(n) for dim, n in column.sizes.items() if dim != block.dims[0]),
+        )
         for role, name, column in parts
         for spread in ("exact" if column.variances is None else "variances",)
     }

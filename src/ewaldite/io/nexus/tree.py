@@ -93,11 +93,12 @@ def read_node(
 
 
 def extend_array(columns: Iterable[h5py.Dataset], block: sc.DataArray) -> None:
-    """Append the rows of a block to the datasets of a table that was written with ``grows``."""
+    """Append a block to the datasets of an array that was written with ``grows``."""
     parts = {"signal": {block.name: block.data}, "coord": block.coords, "mask": block.masks}
     for dataset in columns:
         role = text(dataset.attrs["role"])
-        if role in parts and json.loads(text(dataset.attrs["dims"])) == list(block.dims):
+        dims = json.loads(text(dataset.attrs["dims"])) if role in parts else []
+        if dims[:1] == list(block.dims[:1]):
             extend_variable(dataset, parts[role][text(dataset.attrs["name"])])
 
 
@@ -120,7 +121,7 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
     group.attrs["signal"] = _leaf(signal)
     axes = ["."] * array.ndim
     for name, coord in array.coords.items():
-        growing = grows and coord.dims == array.dims
+        growing = grows and coord.dims[:1] == array.dims[:1]
         dataset = write_variable(group, name, coord, role="coord", grows=growing)
         dataset.attrs["aligned"] = array.coords[name].aligned
         if name in _LABELS:
@@ -133,7 +134,7 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
     if axes:
         group.attrs["axes"] = axes
     for name, mask in array.masks.items():
-        growing = grows and mask.dims == array.dims
+        growing = grows and mask.dims[:1] == array.dims[:1]
         write_variable(masks, name, mask, role="mask", grows=growing)
 
 
