@@ -32,6 +32,7 @@ NEUTRONS = [
     DOCS / "theory" / "spectroscopy.md",
     DOCS / "reference" / "spectroscopy-options.md",
     DOCS / "how-to" / "export.md",
+    DOCS / "theory" / "magnetic.md",
 ]
 
 

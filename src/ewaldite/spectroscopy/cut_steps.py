@@ -33,6 +33,8 @@ from ewaldite.spectroscopy.event_shards import (
     save_counts,
 )
 from ewaldite.spectroscopy.open_runs import RUNS
+from ewaldite.spectroscopy.resolve import sample_frame
+from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
 
 _AVOGADRO = 0.602214076  # 1e24/mol
@@ -125,6 +127,11 @@ def finish_cut(context: Context, cut: Cut) -> None:
     )
     if absolute and options.normalise.amount is not None:
         data = _per_formula_unit(data, options.normalise.amount)
+    factors = sample_factors(options.sample_factors, sample_frame(options.sample))
+    if factors is not None:
+        covered_bins = data["coverage"].values.ravel()
+        parts = (setup.grid, setup.pixel, setup.exposed)
+        data = factors.divide(data, factors.means(*parts, covered_bins))
     reasons = events.reasons
     data["cut"] = cut.model_dump(mode="json")
     data["reasons"] = reasons

@@ -19,6 +19,7 @@ from ewaldite.spectroscopy.cut_options import (
 )
 from ewaldite.spectroscopy.export_options import ExportOptions
 from ewaldite.spectroscopy.mask_options import EventMaskOptions
+from ewaldite.spectroscopy.sample_factor_options import SampleFactorOptions
 
 Cell = tuple[float, float, float, float, float, float]
 Vector = tuple[float, float, float]
@@ -171,3 +172,4 @@ class SpectroscopyOptions(Section):
     cut: list[Cut] = Field(default_factory=list)
     computing: ComputingOptions = ComputingOptions()
     export: ExportOptions = ExportOptions()
+    sample_factors: SampleFactorOptions | None = None

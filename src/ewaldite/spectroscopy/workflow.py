@@ -27,6 +27,8 @@ from ewaldite.spectroscopy.cut_steps import (
 )
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
+from ewaldite.spectroscopy.resolve import sample_frame
+from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.vanadium_step import (
     EMPTY,
     VANADIUM,
@@ -150,6 +152,7 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             (paths.result,),
             {
                 "normalise": options.normalise.model_dump(exclude=_EXPOSURE),
+                "sample_factors": options.sample_factors,
                 "cut": {"name": name},
             },
             lambda: finish_cut(context, cut),
@@ -200,13 +203,15 @@ def check(options: SpectroscopyOptions) -> None:
     Raises
     ------
     UserError
-        If there is no run or no cut, or two cuts have the same name.
+        If there is no run or no cut, two cuts have the same name, or factors of the sample
+        cannot be had.
     """
     for what, given in (("[[run]]", options.run), ("[[cut]]", options.cut)):
         if not given:
             raise UserError(
                 "reduce to S(Q, ω)", f"the configuration has no {what}", f"Add a {what}."
             )
+    sample_factors(options.sample_factors, sample_frame(options.sample))
     names = [cut.name for cut in options.cut]
     doubled = [name for name in names if names.count(name) > 1]
     if doubled:
