@@ -55,6 +55,7 @@ def same(one: Path, other: Path) -> bool:
 
 
 ALL = STEPS[2:]
+CUTS = STEPS[2:-1]
 OF_HE = [name for name in STEPS if name.endswith(" he")]
 LAST = ["cut he", "cut l"]
 
@@ -67,7 +68,7 @@ LAST = ["cut he", "cut l"]
         ('name = "he"', 'name = "other"', [s.replace(" he", " other") for s in OF_HE]),
         ("[computing]", '[normalise]\nestimator = "coverage"\n[computing]', []),
         ("[computing]", '[normalise]\namount = "1 mol"\n[computing]', LAST),
-        ("temperature = 0", "temperature = 5", ["vanadium", *ALL]),
+        ("temperature = 0", "temperature = 5", ["vanadium", *CUTS]),
         ('file = "empty.nxs"', 'file = "empty.nxs"\ntransmission = 0.9',
          ["background", "background he", "cut he", "background l", "cut l"]),
         ("[computing]", "[mask]\ntube_ends = 2\n[computing]", STEPS),

@@ -56,6 +56,7 @@ STEPS = [
     *(f"{what} {name}" for name in ("he", "l") for what in (
         "exposure", "events", "coverage", "background", "cut"
     )),
+    "runs",
 ]  # fmt: skip
 
 

@@ -41,7 +41,6 @@ class Computing:
             If they do not go together.
         """
         from ewaldite.errors import UserError
-        from ewaldite.run.options import RunOptions
 
         executor = self.executor
         if self.scheduler is not None:
@@ -60,7 +59,7 @@ class Computing:
             changes["scheduler"] = self.scheduler or (
                 options.scheduler if executor == "dask" else None
             )
-        return RunOptions.model_validate({**options.model_dump(), **changes})
+        return type(options).model_validate({**options.model_dump(), **changes})
 
 
 #: Nothing given.

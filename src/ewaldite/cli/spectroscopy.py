@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from ewaldite.cli.computing import AS_CONFIGURED, Computing
+
 if TYPE_CHECKING:
     from ewaldite.spectroscopy.context import Context
     from ewaldite.spectroscopy.cut import Cut
+    from ewaldite.spectroscopy.options import SpectroscopyOptions
 
 spectroscopy = App(
     name="spectroscopy", help="Events of BIFROST to energy and momentum transfer."
@@ -34,7 +37,7 @@ def init(
 
     found = discover(folder)
     path = write_template(found, output)
-    words = f"ewaldite spectroscopy convert RAW.nxs -o converted.nxs --config {path}"
+    words = f"ewaldite spectroscopy run {shlex.quote(str(path))}"
     _say([*found.lines(), f"Wrote {path}; read it, then: {words}"])
 
 
@@ -69,23 +72,97 @@ def convert(
 Config = Annotated[
     Path, Parameter(help="TOML file; make one with 'ewaldite spectroscopy init'")
 ]
+DryRun = Annotated[bool, Parameter(help="say what would be done, and do nothing")]
 
 
 @spectroscopy.command
 def run(
     config: Config,
     *,
-    dry_run: Annotated[bool, Parameter(help="say what would be done, and do nothing")] = False,
+    computing: Computing = AS_CONFIGURED,
+    dry_run: DryRun = False,
 ) -> None:
-    """Reduce raw files to all cuts of a configuration: cuts/NAME.nxs and NAME.png."""
-    from ewaldite.spectroscopy.config import read_config
+    """Do everything that is not done yet: raw files to cuts, with pictures and a report."""
+    from ewaldite.spectroscopy import workflow
 
-    options = read_config(config)
+    options = _options(config, computing)
+    workflow.check(options)
     if dry_run:
-        _say([f"{r.file}: to be reduced" for r in options.run])
-        _say([f"cuts/{c.name}.nxs: {' × '.join(map(str, c.shape))} bins" for c in options.cut])
+        _say_what_is_stale(options, config.parent)
         return
-    _reduce(config)
+    context = _context(options, config.parent)
+    workflow.run(context)
+    _draw(context, options.cut)
+    _report(context)
+
+
+@spectroscopy.command
+def vanadium(config: Config, *, computing: Computing = AS_CONFIGURED) -> None:
+    """Reduce the vanadium run alone, to the efficiency of every pixel: vanadium.nxs."""
+    from ewaldite.errors import UserError
+    from ewaldite.io.nexus import load
+    from ewaldite.plot.style import save_figure
+    from ewaldite.plot.triplets import triplets_figure
+    from ewaldite.spectroscopy import workflow
+    from ewaldite.spectroscopy.vanadium_step import VANADIUM
+
+    options = _options(config, computing)
+    if options.vanadium is None:
+        raise UserError(
+            f"reduce the vanadium run of {config}",
+            "it has no [vanadium]",
+            "Give [vanadium] file, and its shape and size.",
+        )
+    context = _context(options, config.parent)
+    workflow.run(context, ["vanadium"])
+    path = context.out / VANADIUM
+    picture = path.with_suffix(".png")
+    save_figure(picture, triplets_figure(load(path)["N_b"], "$N_b$", "vanadium"))
+    _say([f"Efficiency  {path}", f"Picture     {picture}"])
+
+
+@spectroscopy.command
+def cut(
+    config: Annotated[
+        Path, Parameter(help="TOML file of the run; or a cut that was made, to repeat it")
+    ],
+    *names: Annotated[
+        str,
+        Parameter(
+            help="cuts of the configuration, or files that hold one: a record "
+            "(.toml) or a cut that was made (.nxs); all if none is given"
+        ),
+    ],
+    computing: Computing = AS_CONFIGURED,
+    dry_run: DryRun = False,
+) -> None:
+    """Make these cuts only, from what a run has finished: cuts/NAME.nxs and NAME.png."""
+    from ewaldite.spectroscopy import workflow
+    from ewaldite.spectroscopy.cut_record import choose_cuts, options_of
+
+    if config.suffix == ".nxs":
+        options, base = options_of(config)
+        options = options.model_copy(update={"computing": computing.over(options.computing)})
+    else:
+        options, base = _options(config, computing), config.parent
+    options, chosen = choose_cuts(options, names)
+    workflow.check(options)
+    steps = [f"cut {one.name}" for one in chosen]
+    if dry_run:
+        _say_what_is_stale(options, base, steps)
+        return
+    context = _context(options, base)
+    workflow.run(context, steps)
+    _draw(context, chosen)
+
+
+@spectroscopy.command
+def report(config: Config) -> None:
+    """Draw all cuts and write report.html from finished results."""
+    options = _options(config)
+    context = _context(options, config.parent)
+    _draw(context, options.cut)
+    _report(context)
 
 
 @spectroscopy.command
@@ -93,57 +170,85 @@ def demo(
     folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
     *,
     seed: Annotated[int, Parameter(help="of everything that is drawn")] = 0,
+    computing: Computing = AS_CONFIGURED,
 ) -> None:
     """Simulate a run and vanadium with a known truth, reduce them and compare."""
     from ewaldite.simulate.bifrost_demo import compare_with_truth, make_demo
 
     _say([f"Simulating BIFROST in {folder} …"])
     configuration = make_demo(folder, seed=seed)
-    _reduce(configuration)
+    run(configuration, computing=computing)
     _say(compare_with_truth(configuration.parent))
 
 
-def _reduce(config: Path) -> None:
-    from ewaldite.spectroscopy import workflow
-
-    context = _context(config)
-    workflow.run(context)
-    _report(context, context.options.cut)
-
-
-def _context(config: Path) -> Context:
-    from ewaldite.cli.log import run_log
-    from ewaldite.io.atomic import write_text
-    from ewaldite.run.display import progress_for
-    from ewaldite.spectroscopy.config import config_text, read_config
-    from ewaldite.spectroscopy.context import Context
+def _options(config: Path, computing: Computing = AS_CONFIGURED) -> SpectroscopyOptions:
+    from ewaldite.run.budget import memory_budget
+    from ewaldite.spectroscopy.config import read_config
 
     options = read_config(config)
-    out = config.parent / options.output.directory
-    (out / "work").mkdir(parents=True, exist_ok=True)
+    options = options.model_copy(update={"computing": computing.over(options.computing)})
+    memory_budget(options.computing.memory)  # a mistake there is told before any work is done
+    return options
+
+
+def _say_what_is_stale(
+    options: SpectroscopyOptions, base: Path, only: Sequence[str] | None = None
+) -> None:
+    from ewaldite.spectroscopy.context import Context
+    from ewaldite.spectroscopy.workflow import stale
+
+    # Without log and journal: nothing is written
+    reasons = stale(Context(options, base), only)
+    _say([f"{name}: {reason}" for name, reason in reasons.items()])
+    _say([f"{len(reasons)} steps to do"])
+
+
+def _context(options: SpectroscopyOptions, base: Path) -> Context:
+    from ewaldite.cli.log import run_log
+    from ewaldite.errors import UserError
+    from ewaldite.io.atomic import write_text
+    from ewaldite.run.display import progress_for
+    from ewaldite.spectroscopy.config import config_text
+    from ewaldite.spectroscopy.context import Context
+
+    out = base / options.output.directory
+    try:
+        (out / "work").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"make the folder {out / 'work'}",
+            error.strerror or str(error),
+            "Remove what stands in its way, or choose another [output] directory.",
+        ) from error
     write_text(out / "options.toml", config_text(options))
     return Context(
         options=options,
-        base=config.parent,
+        base=base,
         command=shlex.join(["ewaldite", *sys.argv[1:]]),
         log=run_log(out / "log.txt"),
         progress=progress_for(sys.stderr, time.monotonic, out / "progress.jsonl"),
     )
 
 
-def _report(context: Context, cuts: Sequence[Cut]) -> None:
-    """Draw cuts, and say where they are."""
+def _draw(context: Context, cuts: Sequence[Cut]) -> None:
+    """Draw cuts that were made since they were drawn, and say where they are."""
     from ewaldite.io.nexus import load
     from ewaldite.plot.spectrum import cut_figure
     from ewaldite.plot.style import save_figure
     from ewaldite.spectroscopy.cut_paths import CutPaths
 
-    for cut in cuts:
-        paths = CutPaths(context.out, cut.name)
-        data = load(paths.result)
-        figure = cut_figure(data["S"], cut.name, context.options.sample.cell)
-        save_figure(paths.picture, figure)
-        _say([f"Cut  {paths.result}", f"     {paths.picture}"])
+    for one in cuts:
+        paths = CutPaths(context.out, one.name)
+        if not paths.drawn:
+            figure = cut_figure(load(paths.result), one.name, context.options.sample.cell)
+            save_figure(paths.picture, figure)
+        _say([f"Cut     {paths.result}", f"        {paths.picture}"])
+
+
+def _report(context: Context) -> None:
+    from ewaldite.report.spectroscopy import report_spectroscopy
+
+    _say([f"Report  {report_spectroscopy(context.out)}"])
 
 
 def _say(lines: Sequence[str]) -> None:

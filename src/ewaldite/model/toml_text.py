@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def toml_text(options: Mapping[str, Any]) -> str:
@@ -21,15 +24,20 @@ def toml_text(options: Mapping[str, Any]) -> str:
 def _table(table: Mapping[str, Any], prefix: str) -> list[str]:
     lines, below = [], []
     for key, value in table.items():
-        name = f"{prefix}.{key}" if prefix else key
+        name = f"{prefix}.{_key(key)}" if prefix else _key(key)
         if isinstance(value, Mapping):
             below += ["", f"[{name}]", *_table(value, name)]
         elif _is_tables(value):
             for item in value:
                 below += ["", f"[[{name}]]", *_table(item, name)]
         elif value is not None:
-            lines.append(f"{key} = {toml_value(value)}")
+            lines.append(f"{_key(key)} = {toml_value(value)}")
     return lines + below
+
+
+def _key(name: str) -> str:
+    """Name of an entry, in quotes where it holds more than letters, digits, _ and -."""
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def _is_tables(value: Any) -> bool:
@@ -47,6 +55,6 @@ def toml_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_value(v) for v in value) + "]"
     if isinstance(value, Mapping):
-        inner = (f"{key} = {toml_value(v)}" for key, v in value.items() if v is not None)
+        inner = (f"{_key(key)} = {toml_value(v)}" for key, v in value.items() if v is not None)
         return "{ " + ", ".join(inner) + " }"
     return json.dumps(str(value), ensure_ascii=False)

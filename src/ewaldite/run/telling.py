@@ -24,6 +24,15 @@ def tell(done: int = 1) -> None:
         _listener.hear(done)
 
 
+def listener() -> Callable[[int], None]:
+    """Who hears this thread, for threads of its own that tell in its place."""
+    return _listener.hear or _nobody
+
+
+def _nobody(done: int) -> None:
+    """Hear nothing."""
+
+
 @contextmanager
 def heard_by(hear: Callable[[int], None]) -> Iterator[None]:
     """Let a function hear what this thread tells."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from ewaldite.io.atomic import write_text
 from ewaldite.model.provenance import Provenance
 from ewaldite.run.digest import FileStamp, file_checksum
+from ewaldite.run.executor import Executor
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.spectroscopy.config import config_text
 from ewaldite.spectroscopy.options import SpectroscopyOptions
@@ -35,6 +36,8 @@ class Context:
         Where the run says what it does.
     progress:
         Who is told how far it is.
+    executor:
+        Where shards are reduced.
     """
 
     options: SpectroscopyOptions
@@ -43,6 +46,7 @@ class Context:
     command: str = ""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("ewaldite"))
     progress: Progress = field(default_factory=SilentProgress)
+    executor: Executor = field(default_factory=Executor)
     _noted: set[str] = field(default_factory=set, repr=False)
 
     def note(self, *notes: str) -> None:

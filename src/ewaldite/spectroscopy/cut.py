@@ -41,6 +41,11 @@ class Cut(Section):
     integrate: dict[str, Range] = Field(
         default_factory=dict, description="lower and upper limit, by the name of a sum as above"
     )
+    fold: str | None = Field(
+        None,
+        description="space or point group whose rotations fold the data, as 'P 4/m m m'; "
+        "default: [normalise] point_group",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Cut:

@@ -54,7 +54,7 @@ class BackgroundOptions(Section):
 class VanadiumOptions(Section):
     """A run of vanadium; without it N_b is 1."""
 
-    file: Path = Field(description="NeXus file of the run")
+    file: Path = Field(description="NeXus file of the run, or a vanadium.nxs made of one")
     empty: Path | None = Field(None, description="run of its can or stage alone")
     shape: Literal["cylinder", "plate", "none"] = Field(
         "none", description="for self-shielding; none: it is left out"
@@ -71,7 +71,7 @@ class VanadiumOptions(Section):
     pulse_width: str | None = Field(
         None,
         description="pixels whose final energy is so near to an end of the band are left out; "
-        "default: [primary] tau",
+        "default: how long spinning pulse-shaping choppers are open, else [primary] tau",
     )
     elastic: float = Field(0.25, gt=0, description="half width of the elastic line, meV")
 

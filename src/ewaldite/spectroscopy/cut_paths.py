@@ -55,3 +55,10 @@ class CutPaths:
     def background(self) -> Path:
         """Turned background."""
         return self.folder / "background.npz"
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the picture is of the result that is there."""
+        if not self.picture.is_file() or not self.result.is_file():
+            return False
+        return self.picture.stat().st_mtime_ns >= self.result.stat().st_mtime_ns

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from ewaldite.crystal.symmetry import space_group
 from ewaldite.errors import UserError
 from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.backend_file import Efficiency
+from ewaldite.spectroscopy.coverage_work import CoverageWork
 from ewaldite.spectroscopy.cut import Cut
+from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_grid import CutGrid, cut_grid
 from ewaldite.spectroscopy.exposure import Exposure, join
 from ewaldite.spectroscopy.options import SpectroscopyOptions
@@ -57,6 +59,16 @@ class CutSetup:
         """Number of the first step of each run among all."""
         sizes = np.cumsum([0, *(len(s) for s in self.steps)])
         return tuple(int(n) for n in sizes[:-1])
+
+    @cached_property
+    def events(self) -> EventSums:
+        """What sums events, one for all shards."""
+        return EventSums(self.grid, self.pixel, self.exposed)
+
+    @cached_property
+    def coverage(self) -> CoverageWork:
+        """What sums the coverage, in parts."""
+        return CoverageWork(self.grid, self.pixel, self.exposed)
 
     @property
     def moving(self) -> bool:
@@ -149,7 +161,7 @@ def set_up_cut(
         If the detectors of the runs differ, or no pixel, energy or step is left.
     """
     sample = runs[0].converter.sample
-    group = options.normalise.point_group
+    group = cut.fold or options.normalise.point_group
     operations = None if group is None else space_group(group).point_operations
     grid = cut_grid(cut, None if sample is None else sample.to_hkl, operations)
     pixel, unit, notes = _pixels(runs, efficiency)

@@ -11,14 +11,11 @@ import scipp as sc
 from ewaldite.io.nexus import Sample, save
 from ewaldite.model.provenance import installed_version
 from ewaldite.model.quantity import parse_quantity
-from ewaldite.run.budget import memory_budget, usable_processors
-from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
 from ewaldite.run.digest import digest, file_checksum
-from ewaldite.run.reduction import run_reduction
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
-from ewaldite.spectroscopy.coverage import coverage
 from ewaldite.spectroscopy.coverage_file import load_coverage, save_coverage
+from ewaldite.spectroscopy.coverage_shards import CoverCut, PartKeys, load_part, save_part
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_background import Background
 from ewaldite.spectroscopy.cut_events import EventSums
@@ -28,13 +25,14 @@ from ewaldite.spectroscopy.empty_run import load_empty
 from ewaldite.spectroscopy.estimators import estimate
 from ewaldite.spectroscopy.event_shards import (
     CountEvents,
-    EventShard,
+    EventKeys,
     load_counts,
     save_counts,
 )
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.sample_factors import sample_factors
+from ewaldite.spectroscopy.sharded import reduce, run_sizes
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
 
 _AVOGADRO = 0.602214076  # 1e24/mol
@@ -54,41 +52,33 @@ def expose(context: Context, cut: Cut) -> None:
 def sum_events(context: Context, cut: Cut) -> None:
     """Step ``events NAME``: sums over the events, shard by shard."""
     paths = _paths(context, cut)
-    options = context.options
-    runs = [RUNS.get(options, n, context.base) for n in range(len(options.run))]
     reduction = CountEvents(
-        options.model_dump_json(),
-        context.base,
-        paths.setup,
-        tuple(run.size for run in runs),
+        context.options.model_dump_json(), context.base, paths.setup, run_sizes(context)
     )
-    work = reduction.plan(
-        memory_budget(options.computing.memory),
-        options.computing.workers or usable_processors(),
-    )
-    content = digest(installed_version(), file_checksum(paths.setup))
-
-    def key(shard: EventShard) -> Key:
-        return Key(f"{shard.run}/{shard.first}", digest(content, shard))
-
-    store = CheckpointStore(paths.folder / "events", suffix=".npz")
-    total = run_reduction(
+    total = reduce(
+        context,
         reduction,
-        work,
-        name=f"events {cut.name}",
-        store=ShardStore(store, key, save_counts, load_counts),
-        progress=ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
+        f"events {cut.name}",
+        paths.folder / "events",
+        EventKeys(digest(installed_version(), file_checksum(paths.setup))),
+        (save_counts, load_counts),
+        ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
     )
     write_npz(paths.events, lambda path: save_counts(total, path))
-    store.prune()
 
 
 def cover(context: Context, cut: Cut) -> None:
     """Step ``coverage NAME``: what the bins would count for S = 1, with its errors."""
     paths = _paths(context, cut)
-    setup = load_setup(paths.setup)
-    threads = context.options.computing.workers or usable_processors()
-    covered = coverage(setup.grid, setup.pixel, setup.exposed, threads=threads)
+    covered = reduce(
+        context,
+        CoverCut(paths.setup),
+        f"coverage {cut.name}",
+        paths.folder / "coverage",
+        PartKeys(digest(installed_version(), file_checksum(paths.setup))),
+        (save_part, load_part),
+        ShardProgress(context.progress, unit="parts"),
+    )
     write_npz(paths.coverage, lambda path: save_coverage(covered, path))
 
 
@@ -133,7 +123,7 @@ def finish_cut(context: Context, cut: Cut) -> None:
         parts = (setup.grid, setup.pixel, setup.exposed)
         data = factors.divide(data, factors.means(*parts, covered_bins))
     reasons = events.reasons
-    data["cut"] = cut.model_dump(mode="json")
+    data["cut"] = cut.model_dump(mode="json", exclude_none=True)
     data["reasons"] = reasons
     paths.result.parent.mkdir(parents=True, exist_ok=True)
     save(

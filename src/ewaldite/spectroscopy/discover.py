@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel
 
 from ewaldite.errors import UserError
+from ewaldite.geometry.neutron import energy, wavenumber
 from ewaldite.io.atomic import write_text
 from ewaldite.io.bifrost.raw_file import RawFile, open_bifrost
 from ewaldite.run.template import comment_lines, section_lines
-from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
+from ewaldite.spectroscopy.cut_options import BackgroundOptions, VanadiumOptions
+from ewaldite.spectroscopy.cut_template import cut_lines
+from ewaldite.spectroscopy.first_arrival import ARCS, FirstArrival, guess_first_arrival
+from ewaldite.spectroscopy.frames import PULSE_PERIOD
+from ewaldite.spectroscopy.options import (
+    MonitorOptions,
+    PrimaryOptions,
+    RunFileOptions,
+    SpectroscopyOptions,
+)
 from ewaldite.spectroscopy.primary import PULSE_SHAPING
-from ewaldite.spectroscopy.resolve_primary import turns
+from ewaldite.spectroscopy.resolve_primary import pulse_of, turns
+from ewaldite.tables.neutron import HBAR_OVER_MASS
 
 CONFIG_NAME = "spectroscopy.toml"
 ENDINGS = (".nxs", ".hdf", ".h5", ".hdf5")
 
 Values = Mapping[str, tuple[Any, str]]
+Role = Literal["run", "vanadium", "empty"]
+
+_ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    ("vanadium", re.compile(r"vanad|(?:^|[_-])v(?:[_-]|\d*$)", re.IGNORECASE)),
+    (
+        "empty",
+        re.compile(r"empty|background|(?:^|[_-])(?:can|bkg|bg)(?:[_-]|$)", re.IGNORECASE),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,12 @@ class FoundRun:
         Whether the pulse-shaping choppers turn; None where no log says it.
     band:
         Whether other choppers turn, that say when neutrons arrive.
+    role:
+        What its name says that it is.
+    first:
+        What the monitor lets one guess of the first arrival at the sample; None without it.
+    reach:
+        Largest Q in 1/Å, lowest and highest energy transfer in meV; None without a monitor.
     """
 
     path: Path
@@ -47,13 +74,16 @@ class FoundRun:
     angles: str
     spinning: bool | None
     band: bool
+    role: Role = "run"
+    first: FirstArrival | None = None
+    reach: tuple[float, float, float] | None = None
 
     def line(self, folder: Path) -> str:
         """One line about it."""
         choppers = {True: "spinning", False: "parked", None: "not logged"}[self.spinning]
         return (
-            f"run: {self.path.relative_to(folder)}, {self.events:,} events, {self.angles}, "
-            f"pulse-shaping choppers {choppers}"
+            f"{self.role}: {self.path.relative_to(folder)}, {self.events:,} events, "
+            f"{self.angles}, pulse-shaping choppers {choppers}"
         )
 
 
@@ -78,7 +108,21 @@ class FoundRuns:
     def lines(self) -> list[str]:
         """Lines for the terminal."""
         found = [run.line(self.folder) for run in self.runs]
+        if (first := self.first) is not None:
+            found.append(_said(first))
         return [*found, *(f"not used: {problem}" for problem in self.problems)]
+
+    @property
+    def samples(self) -> tuple[FoundRun, ...]:
+        """Runs of a sample; all where names say that there is none."""
+        return tuple(run for run in self.runs if run.role == "run") or self.runs
+
+    @property
+    def first(self) -> FirstArrival | None:
+        """Guess of the first arrival, where no chopper says it."""
+        if all(run.band for run in self.runs):
+            return None
+        return next((run.first for run in self.samples if run.first is not None), None)
 
 
 def discover(folder: Path) -> FoundRuns:
@@ -159,40 +203,113 @@ def _run(raw: RawFile) -> FoundRun:
     shaping = [d for d in raw.choppers if d.name.startswith(PULSE_SHAPING)]
     logged = bool(shaping) and all(disc.speed is not None for disc in shaping)
     others = [d for d in raw.choppers if not d.name.startswith(PULSE_SHAPING)]
+    roles: list[Role] = [r for r, pattern in _ROLES if pattern.search(raw.path.stem)]
+    first, reach = _first_arrival(raw)
     return FoundRun(
         path=raw.path,
         events=sum(source.size for source in raw.sources),
         angles=", ".join(said),
         spinning=all(turns(disc) for disc in shaping) if logged else None,
         band=any(turns(disc) for disc in others),
+        role=roles[0] if roles else "run",
+        first=first,
+        reach=reach,
     )
+
+
+def _first_arrival(
+    raw: RawFile,
+) -> tuple[FirstArrival | None, tuple[float, float, float] | None]:
+    """Guess when neutrons arrive and how far Q and ω reach; nothing without a monitor."""
+    names = raw.monitor_names()
+    wanted = MonitorOptions().name
+    if not names:
+        return None, None
+    try:
+        monitor = raw.monitor(wanted if wanted in names else names[0])
+        triplets, tank = raw.triplets, raw.a4().value
+    except UserError as error:
+        raw.notes.append(f"no guess of the first arrival: {error.found}")
+        return None, None
+    emission = PrimaryOptions()
+    mean = pulse_of(emission).mean
+    first = guess_first_arrival(
+        monitor.edges, monitor.counts.sum(axis=0), monitor.distance, raw.primary_length, mean
+    )
+    if first is None:
+        return None, None
+    flight = first.time - mean + np.array([first.gap / 2.0, PULSE_PERIOD - first.gap / 2.0])
+    incident = energy(raw.primary_length / flight / HBAR_OVER_MASS)
+    place = np.concatenate([t.position.reshape(-1, 3) for t in triplets])
+    angle = np.rad2deg(np.arctan2(place[:, 0], place[:, 2]))
+    widest = max(np.abs(angle + t).max() for t in (tank.min(), tank.max()))
+    k_i, k_f = wavenumber(incident[0]), wavenumber(ARCS[-1])
+    q = np.sqrt(k_i**2 + k_f**2 - 2 * k_i * k_f * np.cos(np.deg2rad(min(widest, 180.0))))
+    return first, (float(q), float(incident[1] - ARCS[-1]), float(incident[0] - ARCS[0]))
 
 
 def _template(found: FoundRuns, path: Path) -> list[str]:
     lines = ["# Options of ewaldite spectroscopy; what is commented out is the default."]
-    for run in found.runs:
+    for run in found.samples:
         lines += ["", *comment_lines("", [run.line(found.folder)])]
         values: Values = {"file": (_relative(run.path, path.parent), "")}
         lines += section_lines("[[run]]", RunFileOptions, values)
-    values_of = {"primary": _primary(found.runs)}
+    values_of = {"primary": _primary(found)}
     for name, field in SpectroscopyOptions.model_fields.items():
         model = field.annotation
+        if name in _OTHERS:
+            lines += _other(name, _OTHERS[name], found, path)
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             continue
         about = (model.__doc__ or "").strip().splitlines()[0]
         lines += ["", f"# {about}", *section_lines(f"[{name}]", model, values_of.get(name, {}))]
-    return lines
+    return [*lines, *cut_lines(found.samples[0].reach)]
 
 
-def _primary(runs: tuple[FoundRun, ...]) -> Values:
+_OTHERS: dict[str, tuple[type[BaseModel], Role]] = {
+    "vanadium": (VanadiumOptions, "vanadium"),
+    "background": (BackgroundOptions, "empty"),
+}
+
+
+def _other(
+    name: str, kind: tuple[type[BaseModel], Role], found: FoundRuns, path: Path
+) -> list[str]:
+    """Sections of the vanadium and the empty run: set where a file is called so."""
+    model, role = kind
+    about = (model.__doc__ or "").strip().splitlines()[0]
+    files = [run for run in found.runs if run.role == role and run not in found.samples]
+    values: Values = {}
+    if files:
+        values = {"file": (_relative(files[0].path, path.parent), "")}
+    lines = section_lines(f"[{name}]", model, values)
+    if not files:
+        lines = [line if line.startswith("#") else f"# {line}" for line in lines]
+    others = [f"also called {role}: {run.path.name}" for run in files[1:]]
+    return ["", f"# {about}", *comment_lines("", others), *lines]
+
+
+def _primary(found: FoundRuns) -> Values:
+    runs = found.samples
     mode = "spinning" if all(run.spinning for run in runs) else "parked"
     values: dict[str, tuple[Any, str]] = {"mode": (mode, "")}
-    if not all(run.band for run in runs):
+    if found.first is not None:
+        guess = f"{1e3 * found.first.time:.1f} ms"
+        values["earliest_at_sample"] = (guess, "a GUESS from the monitor: check it")
+    elif not all(run.band for run in runs):
         values["earliest_at_sample"] = (
             None,
             "MISSING: no chopper says it; first arrival at the sample, as '143 ms'",
         )
     return values
+
+
+def _said(first: FirstArrival) -> str:
+    return (
+        f"earliest_at_sample: no chopper says it; {1e3 * first.time:.1f} ms is the middle of "
+        f"the longest gap of the monitor ({1e3 * first.gap:.1f} ms), in the frame in which "
+        f"{first.arcs} of 5 arcs see the elastic line"
+    )
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -13,19 +13,22 @@ import numpy as np
 
 from ewaldite.kernels.cut_events import EVENT_COLUMNS, REASONS, SIGNAL
 from ewaldite.run.budget import Budget
+from ewaldite.run.checkpoint import Key
+from ewaldite.run.digest import digest
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need, plan_workers
 from ewaldite.run.protocol import Work
-from ewaldite.spectroscopy.cut_events import EventCounts, EventSums
+from ewaldite.run.telling import listener
+from ewaldite.spectroscopy.cut_events import EventCounts
 from ewaldite.spectroscopy.cut_setup import CutSetup, load_setup
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.reduce_events import SLAB, CutRun, reduce_events
 from ewaldite.spectroscopy.run_input import RunInput
 
-# Of an event of a slab: number and time as read, pixel, step, wavenumber, time, weight, reason,
-# two angles
-_EVENT_BYTES = 8 + 4 + 4 + 8 + 8 + 8 + 1 + 16
+#: Of an event of a slab: number and time as read, pixel, step, wavenumber, time, weight,
+#: reason, two angles.
+EVENT_BYTES = 8 + 4 + 4 + 8 + 8 + 8 + 1 + 16
 _SPARSE = 0.25
 
 
@@ -63,6 +66,23 @@ def load_counts(path: Path) -> EventCounts:
         whole[arrays["bins"]] = arrays["counts"]
         arrays["counts"] = whole
     return EventCounts.of_arrays(arrays)
+
+
+@dataclass(frozen=True)
+class EventKeys:
+    """Names of the checkpoints of shards.
+
+    Attributes
+    ----------
+    content:
+        Digest of all that the sums depend on besides the shard.
+    """
+
+    content: str
+
+    def __call__(self, shard: EventShard) -> Key:
+        """Key of a shard."""
+        return Key(f"{shard.run}/{shard.first}", digest(self.content, shard))
 
 
 @dataclass(frozen=True)
@@ -108,6 +128,11 @@ class CountEvents:
         """Sums of all events."""
         return total
 
+    def name(self, shard: EventShard) -> str:
+        """Name a shard and its file, for errors."""
+        file = self._options().run[shard.run].file
+        return f"events {shard.first:,} to {shard.stop:,} of {file}"
+
     def _options(self) -> SpectroscopyOptions:
         return SpectroscopyOptions.model_validate(json.loads(self.options))
 
@@ -147,7 +172,7 @@ def event_need(bins: int, events: int) -> Need:
     sums = bins * EVENT_COLUMNS * 8 + REASONS * 8
     return Need(
         base=current_rss() + sums,
-        worker=sums + min(events, SLAB) * _EVENT_BYTES,
+        worker=sums + min(events, SLAB) * EVENT_BYTES,
         result=sums,
     )
 
@@ -173,7 +198,7 @@ def count_events(
     :
         The counts.
     """
-    sums = EventSums(setup.grid, setup.pixel, setup.exposed)
-    cut = CutRun(sums, setup.steps[number], setup.first[number], setup.moving)
-    (counts,) = reduce_events(run, [cut], (first, run.size if stop is None else stop))
+    cut = CutRun(setup.events, setup.steps[number], setup.first[number], setup.moving)
+    span = first, run.size if stop is None else stop
+    (counts,) = reduce_events(run, [cut], span, told=listener())
     return counts

@@ -154,6 +154,15 @@ class ComputingOptions(RunOptions):
         4_000_000, ge=1, description="of a shard, which is what a killed run may lose"
     )
 
+    @model_validator(mode="after")
+    def _whole(self) -> ComputingOptions:
+        if self.failures == "skip":
+            raise ValueError(
+                "[computing] failures = 'skip': without some events S would be too low, as "
+                "their coverage stays; only 'stop' is possible"
+            )
+        return self
+
 
 class SpectroscopyOptions(Section):
     """The whole configuration of a neutron run."""

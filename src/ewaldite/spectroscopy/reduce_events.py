@@ -161,8 +161,12 @@ class _Work:
         self.run, self.cuts, self.span, self.told = run, cuts, span, told
         self.decoder = EventDecoder(run.converter)
         sources = run.raw.sources
-        self.flags = [run.converter.pulse_flags(s.pulse_time) for s in sources]
-        self.pieces = pieces([s.size for s in sources], span)
+        todo = list(pieces([s.size for s in sources], span))
+        self.flags = {
+            number: run.converter.pulse_flags(sources[number].pulse_time)
+            for number in {number for number, _, _ in todo}
+        }
+        self.pieces = iter(todo)
         self.lock = threading.Lock()
         self.copies = []
         for cut in cuts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import scipp as sc
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.executor import Executor
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.run.steps import Step, run_steps, stale_steps
 from ewaldite.spectroscopy.context import Context
@@ -29,6 +30,8 @@ from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.sample_factors import sample_factors
+from ewaldite.spectroscopy.run_steps import view_runs
+from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.vanadium_step import (
     EMPTY,
     VANADIUM,
@@ -54,11 +57,16 @@ def workflow(context: Context) -> list[Step]:
     -------
     :
         The steps in order: vanadium and background where there are any, then cut by cut
-        exposure, events, coverage, background, and the cut itself.
+        exposure, events, coverage, background, and the cut itself; last what the report shows
+        of the runs.
     """
     steps = _common(context)
     for cut in context.options.cut:
         steps += _of_cut(context, cut)
+    if context.options.run:
+        inputs = _of_runs(context)
+        views = context.out / VIEWS
+        steps.append(Step("runs", (), (views,), inputs, lambda: view_runs(context, inputs)))
     return steps
 
 
@@ -107,6 +115,17 @@ def _reading(context: Context, *files: Path | None) -> dict[str, object]:
     }
 
 
+def _of_runs(context: Context) -> dict[str, object]:
+    """What the events of the sample's runs depend on."""
+    options = context.options
+    return {
+        **_reading(context, *(run.file for run in options.run)),
+        "run": options.run,
+        "sample": options.sample,
+        "mask": options.mask,
+    }
+
+
 def _of_cut(context: Context, cut: Cut) -> list[Step]:
     options, name = context.options, cut.name
     paths = CutPaths(context.out, name)
@@ -120,11 +139,8 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             before,
             (paths.setup,),
             {
-                **_reading(context, *(run.file for run in options.run)),
+                **_of_runs(context),
                 "cut": cut.model_dump(exclude={"name"}),
-                "run": options.run,
-                "sample": options.sample,
-                "mask": options.mask,
                 "normalise": options.normalise.model_dump(include=_EXPOSURE),
             },
             lambda: expose(context, cut),
@@ -184,10 +200,12 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     if only is None:
         check(context.options)
     context.work.mkdir(parents=True, exist_ok=True)
-    try:
-        return run_steps(workflow(context), context.work / "state.json", context.log, only)
-    finally:
-        RUNS.close()
+    with Executor.of(context.options.computing) as executor:
+        steps = workflow(replace(context, executor=executor))
+        try:
+            return run_steps(steps, context.work / "state.json", context.log, only)
+        finally:
+            RUNS.close()
 
 
 def stale(context: Context, only: Sequence[str] | None = None) -> dict[str, str]:
@@ -275,7 +293,8 @@ def reduce_cuts(
     UserError
         If there is nothing to do, a file cannot be used, or options do not fit.
     """
-    context = Context(options, base, out, command, log, progress or SilentProgress())
+    told = progress or SilentProgress()
+    context = Context(options, base, out, command, log=log, progress=told)
     run(context)
     paths = {cut.name: CutPaths(out, cut.name).result for cut in options.cut}
     return [Reduced(cut, paths[cut.name], load(paths[cut.name])) for cut in options.cut]

@@ -1,0 +1,113 @@
+"""The coverage of a cut, shard by shard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ewaldite.kernels.coverage import COLUMNS, ERRORS
+from ewaldite.run.budget import Budget
+from ewaldite.run.checkpoint import Key
+from ewaldite.run.digest import digest
+from ewaldite.run.memory import current_rss
+from ewaldite.run.plan import Need, plan_workers
+from ewaldite.run.protocol import Work
+from ewaldite.spectroscopy.coverage import Coverage, finish
+from ewaldite.spectroscopy.coverage_work import TERMS, CoverageSums, CoverageWork, Part
+from ewaldite.spectroscopy.cut_setup import load_setup
+
+_TERM_BYTES = 24
+
+
+def save_part(sums: CoverageSums, path: Path) -> None:
+    """Write the sums of a part to an NPZ file."""
+    with path.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **sums.arrays())
+
+
+def load_part(path: Path) -> CoverageSums:
+    """Read what :func:`save_part` wrote."""
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        return CoverageSums.of_arrays(dict(content))
+
+
+@dataclass(frozen=True)
+class PartKeys:
+    """Names of the checkpoints of parts.
+
+    Attributes
+    ----------
+    content:
+        Digest of all that the sums depend on besides the part.
+    """
+
+    content: str
+
+    def __call__(self, part: Part) -> Key:
+        """Key of a part."""
+        return Key(f"{part.kind}/{part.first}", digest(self.content, part))
+
+
+@dataclass(frozen=True)
+class CoverCut:
+    """The reduction of pixels and monitor readings to the coverage of a cut. Plain data.
+
+    Attributes
+    ----------
+    setup:
+        File of the :class:`~ewaldite.spectroscopy.cut_setup.CutSetup`.
+    """
+
+    setup: Path
+
+    @property
+    def work(self) -> CoverageWork:
+        """Work that is cut into parts."""
+        return load_setup(self.setup).coverage
+
+    def plan(self, budget: Budget, processors: int) -> Work[Part]:
+        """Parts of pixels, and of the monitor's readings."""
+        work = self.work
+        need = coverage_need(work.grid.size, work.pixel.modes.shape[0], len(work.parts))
+        plan = plan_workers(need, budget, processors=processors, shards=len(work.parts))
+        return Work(plan, work.parts)
+
+    def reduce_shard(self, part: Part) -> CoverageSums:
+        """Sum one part."""
+        return self.work.reduce(part)
+
+    def add(self, total: CoverageSums, more: CoverageSums) -> CoverageSums:
+        """Add the sums of two parts."""
+        return total.add(more)
+
+    def finish(self, total: CoverageSums) -> Coverage:
+        """Coverage from the sums of all parts."""
+        return finish(total, self.work)
+
+    def name(self, part: Part) -> str:
+        """Name a part, for errors."""
+        return f"coverage of {part.kind} {part.first:,} to {part.last:,}"
+
+
+def coverage_need(bins: int, groups: int, parts: int) -> Need:
+    """Memory for the coverage of a cut.
+
+    Parameters
+    ----------
+    bins:
+        Of the cut.
+    groups:
+        Of pixels that share errors.
+    parts:
+        Of the work.
+    """
+    share = 2 * TERMS * _TERM_BYTES // max(parts, 1)
+    part = bins * (COLUMNS + ERRORS) * 8
+    whole = bins * (COLUMNS + 2 * groups * ERRORS) * 8
+    return Need(
+        base=current_rss() + whole + 3 * TERMS * _TERM_BYTES,
+        worker=bins * (COLUMNS + 2) * 8 + part + share,
+        result=part,
+    )

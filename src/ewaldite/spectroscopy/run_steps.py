@@ -1,0 +1,45 @@
+"""The step that looks at the runs: what pictures and the report need of them."""
+
+from __future__ import annotations
+
+import scipp as sc
+
+from ewaldite.io.nexus import save
+from ewaldite.model.provenance import installed_version
+from ewaldite.run.digest import digest
+from ewaldite.run.shards import ShardProgress
+from ewaldite.spectroscopy.context import Context
+from ewaldite.spectroscopy.event_shards import EventKeys
+from ewaldite.spectroscopy.open_runs import RUNS
+from ewaldite.spectroscopy.run_view import VIEWS, view_run
+from ewaldite.spectroscopy.sharded import reduce, run_sizes
+from ewaldite.spectroscopy.tally_shards import TallyEvents, load_tallies, save_tallies
+
+
+def view_runs(context: Context, inputs: object) -> None:
+    """Step ``runs``: events by pixel and mask, monitor and choppers, to ``runs.nxs``.
+
+    Parameters
+    ----------
+    context:
+        The run.
+    inputs:
+        All that the tallies depend on.
+    """
+    options = context.options
+    tallies = reduce(
+        context,
+        TallyEvents(options.model_dump_json(), context.base, run_sizes(context)),
+        "runs",
+        context.work / "runs",
+        EventKeys(digest(installed_version(), inputs)),
+        (save_tallies, load_tallies),
+        ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
+    )
+    views = {}
+    for number, given in enumerate(options.run):
+        run = RUNS.get(options, number, context.base)
+        name = given.file.name if given.file.name not in views else str(given.file)
+        views[name] = view_run(run, tallies[number], options)
+    files = (run.file for run in options.run)
+    save(context.out / VIEWS, sc.DataGroup(views), context.provenance(*files))

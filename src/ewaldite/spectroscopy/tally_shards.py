@@ -1,0 +1,146 @@
+"""What became of the events of runs, shard by shard."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ewaldite.run.budget import Budget
+from ewaldite.run.memory import current_rss
+from ewaldite.run.plan import Need, plan_workers
+from ewaldite.run.protocol import Work
+from ewaldite.run.telling import tell
+from ewaldite.spectroscopy.event_decoder import Buffers, EventDecoder
+from ewaldite.spectroscopy.event_shards import EVENT_BYTES, EventShard, event_shards
+from ewaldite.spectroscopy.event_tally import EventTally
+from ewaldite.spectroscopy.open_runs import RUNS
+from ewaldite.spectroscopy.options import SpectroscopyOptions
+from ewaldite.spectroscopy.reduce_events import SLAB, pieces
+from ewaldite.spectroscopy.run_input import RunInput
+
+#: Tallies by the number of the run.
+Tallies = dict[int, EventTally]
+
+_FIELDS = ("pixels", "masks", "nowhere")
+_PIXELS = 13_500
+
+
+def save_tallies(tallies: Tallies, path: Path) -> None:
+    """Write tallies to an NPZ file."""
+    arrays: dict[str, Any] = {
+        f"{run}/{name}": getattr(tally, name)
+        for run, tally in tallies.items()
+        for name in _FIELDS
+    }
+    with path.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def load_tallies(path: Path) -> Tallies:
+    """Read what :func:`save_tallies` wrote."""
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        runs = dict.fromkeys(int(key.split("/")[0]) for key in content.files)
+        return {
+            n: EventTally(
+                content[f"{n}/pixels"], content[f"{n}/masks"], int(content[f"{n}/nowhere"])
+            )
+            for n in runs
+        }
+
+
+@dataclass(frozen=True)
+class TallyEvents:
+    """The reduction of events to tallies of the runs. Plain data.
+
+    Attributes
+    ----------
+    options:
+        The configuration, as JSON.
+    base:
+        Folder to which its paths refer.
+    sizes:
+        Events of each run.
+    """
+
+    options: str
+    base: Path
+    sizes: tuple[int, ...]
+
+    def plan(self, budget: Budget, processors: int) -> Work[EventShard]:
+        """Cut the runs into shards of about equal size."""
+        shards = event_shards(self.sizes, self._options().computing.events)
+        plan = plan_workers(
+            tally_need(len(self.sizes)), budget, processors=processors, shards=len(shards)
+        )
+        return Work(plan, shards)
+
+    def reduce_shard(self, shard: EventShard) -> Tallies:
+        """Count the events of a shard."""
+        run = RUNS.get(self._options(), shard.run, self.base)
+        return {shard.run: tally_run(run, shard.first, shard.stop)}
+
+    def add(self, total: Tallies, more: Tallies) -> Tallies:
+        """Add the tallies of two shards."""
+        for run, tally in more.items():
+            total[run] = total[run] + tally if run in total else tally
+        return total
+
+    def finish(self, total: Tallies) -> Tallies:
+        """Tallies of all runs."""
+        return total
+
+    def name(self, shard: EventShard) -> str:
+        """Name a shard and its file, for errors."""
+        file = self._options().run[shard.run].file
+        return f"events {shard.first:,} to {shard.stop:,} of {file}"
+
+    def _options(self) -> SpectroscopyOptions:
+        return SpectroscopyOptions.model_validate(json.loads(self.options))
+
+
+def tally_need(runs: int) -> Need:
+    """Memory for the tallies of so many runs."""
+    one = 16 * _PIXELS
+    return Need(
+        base=current_rss() + runs * one, worker=3 * one + SLAB * EVENT_BYTES, result=one
+    )
+
+
+def tally_run(run: RunInput, first: int, stop: int) -> EventTally:
+    """Count events of a run by pixel and mask; those of cells are left to the cuts.
+
+    Parameters
+    ----------
+    run:
+        The run, opened.
+    first, stop:
+        First event, and the one after the last.
+    """
+    instrument = run.converter.instrument
+    rows, known = len(instrument), instrument.row_by_number
+    decoder, room = EventDecoder(run.converter), Buffers.of(SLAB)
+    seen, kept = np.zeros(known.size, np.int64), np.zeros(rows, np.int64)
+    sources = run.raw.sources
+    flags: dict[int, Any] = {}
+    for number, start, end in pieces([s.size for s in sources], (first, stop)):
+        source = sources[number]
+        if number not in flags:
+            flags = {number: run.converter.pulse_flags(source.pulse_time)}
+        slab = source.slab(start, end)
+        events = decoder.decode(slab, source.pulse_time, flags[number], room)
+        inside = slab.number[(slab.number >= 0) & (slab.number < known.size)]
+        seen += np.bincount(inside, minlength=known.size)
+        kept += np.bincount(events.row, minlength=rows)
+        tell(len(slab))
+    tally = EventTally.of(rows)
+    whole = np.zeros(rows, np.int64)
+    whole[known[known >= 0]] = seen[known >= 0]
+    tally.pixels[:, 0], tally.pixels[:, 1] = kept, whole - kept
+    names = len(run.converter.bits.names)
+    tally.masks[:names] = room.masked[:names]
+    tally.nowhere = stop - first - int(whole.sum())
+    return tally
