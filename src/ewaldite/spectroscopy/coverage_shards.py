@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ewaldite.kernels.coverage import COLUMNS, ERRORS
-from ewaldite.run.budget import Budget
 from ewaldite.run.checkpoint import Key
 from ewaldite.run.digest import digest
 from ewaldite.run.memory import current_rss
-from ewaldite.run.plan import Need, plan_workers
-from ewaldite.run.protocol import Work
+from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.coverage import Coverage, finish
 from ewaldite.spectroscopy.coverage_work import TERMS, CoverageSums, CoverageWork, Part
 from ewaldite.spectroscopy.cut_setup import load_setup
+from ewaldite.spectroscopy.sharded import Sharded
 
 _TERM_BYTES = 24
 
@@ -51,7 +50,7 @@ class PartKeys:
 
 
 @dataclass(frozen=True)
-class CoverCut:
+class CoverCut(Sharded[Part, CoverageSums, Coverage]):
     """The reduction of pixels and monitor readings to the coverage of a cut. Plain data.
 
     Attributes
@@ -67,12 +66,15 @@ class CoverCut:
         """Work that is cut into parts."""
         return load_setup(self.setup).coverage
 
-    def plan(self, budget: Budget, processors: int) -> Work[Part]:
+    @property
+    def shards(self) -> list[Part]:
         """Parts of pixels, and of the monitor's readings."""
+        return self.work.parts
+
+    def need(self) -> Need:
+        """Predicted memory."""
         work = self.work
-        need = coverage_need(work.grid.size, work.pixel.modes.shape[0], len(work.parts))
-        plan = plan_workers(need, budget, processors=processors, shards=len(work.parts))
-        return Work(plan, work.parts)
+        return coverage_need(work.grid.size, work.pixel.modes.shape[0], len(work.parts))
 
     def reduce_shard(self, part: Part) -> CoverageSums:
         """Sum one part."""

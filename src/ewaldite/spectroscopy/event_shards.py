@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from ewaldite.kernels.cut_events import EVENT_COLUMNS, REASONS, SIGNAL
-from ewaldite.run.budget import Budget
 from ewaldite.run.checkpoint import Key
 from ewaldite.run.digest import digest
 from ewaldite.run.memory import current_rss
-from ewaldite.run.plan import Need, plan_workers
-from ewaldite.run.protocol import Work
+from ewaldite.run.plan import Need
 from ewaldite.run.telling import listener
 from ewaldite.spectroscopy.cut_events import EventCounts
 from ewaldite.spectroscopy.cut_setup import CutSetup, load_setup
@@ -25,6 +23,7 @@ from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.reduce_events import SLAB, CutRun, reduce_events
 from ewaldite.spectroscopy.run_input import RunInput
+from ewaldite.spectroscopy.sharded import Sharded
 
 #: Of an event of a slab: number and time as read, pixel, step, wavenumber, time, weight,
 #: reason, two angles.
@@ -86,7 +85,7 @@ class EventKeys:
 
 
 @dataclass(frozen=True)
-class CountEvents:
+class CountEvents(Sharded[EventShard, EventCounts, EventCounts]):
     """The reduction of events to a cut: its shards, and how one is summed. Plain data.
 
     Attributes
@@ -106,13 +105,14 @@ class CountEvents:
     setup: Path
     sizes: tuple[int, ...]
 
-    def plan(self, budget: Budget, processors: int) -> Work[EventShard]:
-        """Cut the runs into shards of about equal size."""
-        options = self._options()
-        shards = event_shards(self.sizes, options.computing.events)
-        need = event_need(load_setup(self.setup).grid.size, max(s.size for s in shards))
-        plan = plan_workers(need, budget, processors=processors, shards=len(shards))
-        return Work(plan, shards)
+    @property
+    def shards(self) -> list[EventShard]:
+        """Ranges of events of about equal size."""
+        return event_shards(self.sizes, self._options().computing.events)
+
+    def need(self) -> Need:
+        """Predicted memory."""
+        return event_need(load_setup(self.setup).grid.size)
 
     def reduce_shard(self, shard: EventShard) -> EventCounts:
         """Sum the events of a shard."""
@@ -159,21 +159,13 @@ def event_shards(sizes: Sequence[int], most: int) -> list[EventShard]:
     return shards
 
 
-def event_need(bins: int, events: int) -> Need:
-    """Memory for the events of a cut.
-
-    Parameters
-    ----------
-    bins:
-        Of the cut.
-    events:
-        Of a shard.
-    """
-    sums = bins * EVENT_COLUMNS * 8 + REASONS * 8
+def event_need(bins: int) -> Need:
+    """Memory for the events of a cut of so many bins."""
+    counts = bins * EVENT_COLUMNS * 8 + REASONS * 8
     return Need(
-        base=current_rss() + sums,
-        worker=sums + min(events, SLAB) * EVENT_BYTES,
-        result=sums,
+        base=current_rss() + counts,
+        worker=counts + SLAB * EVENT_BYTES,
+        result=counts,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.budget import Budget, memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
-from ewaldite.run.protocol import Reduction
+from ewaldite.run.plan import Need, plan_workers
+from ewaldite.run.protocol import Work
 from ewaldite.run.reduction import run_reduction
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
@@ -16,20 +18,47 @@ from ewaldite.spectroscopy.open_runs import RUNS
 
 Shard = TypeVar("Shard")
 Sums = TypeVar("Sums")
-Result = TypeVar("Result", covariant=True)
+Result = TypeVar("Result")
 
 
-class NamedReduction(Reduction[Shard, Sums, Result], Protocol):
-    """A reduction that names its shards."""
+class Sharded(ABC, Generic[Shard, Sums, Result]):
+    """A reduction that knows its shards and what it needs, and names them. Plain data."""
 
-    def name(self, shard: Shard) -> str:
+    @property
+    @abstractmethod
+    def shards(self) -> Sequence[Shard]:
+        """All shards, the same for any number of workers."""
+
+    @abstractmethod
+    def need(self) -> Need:
+        """Predicted memory, with what this process holds now."""
+
+    @abstractmethod
+    def name(self, shard: Shard, /) -> str:
         """Name a shard and its file, for errors."""
-        ...
+
+    @abstractmethod
+    def reduce_shard(self, shard: Shard, /) -> Sums:
+        """Sum up one shard."""
+
+    @abstractmethod
+    def add(self, total: Sums, more: Sums) -> Sums:
+        """Sum of two; the first may be changed in place."""
+
+    @abstractmethod
+    def finish(self, total: Sums) -> Result:
+        """Make the result from the sum of all shards."""
+
+    def plan(self, budget: Budget, processors: int) -> Work[Shard]:
+        """Choose the number of threads."""
+        shards = self.shards
+        plan = plan_workers(self.need(), budget, processors=processors, shards=len(shards))
+        return Work(plan, shards)
 
 
 def reduce(
     context: Context,
-    reduction: NamedReduction[Shard, Sums, Result],
+    reduction: Sharded[Shard, Sums, Result],
     name: str,
     folder: Path,
     keys: Callable[[Shard], Key],
@@ -56,11 +85,17 @@ def reduce(
         Who is told.
     """
     options = context.options.computing
-    work = reduction.plan(memory_budget(options.memory), options.workers or usable_processors())
+    shards = reduction.shards
+    plan = context.executor.plan(
+        reduction.need(),
+        memory_budget(options.memory),
+        processors=options.workers or usable_processors(),
+        shards=len(shards),
+    )
     store = CheckpointStore(folder, suffix=".npz")
     result = run_reduction(
         reduction,
-        work,
+        Work(plan, shards),
         name=name,
         store=ShardStore(store, keys, *files),
         progress=progress,

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ewaldite.run.budget import Budget
 from ewaldite.run.memory import current_rss
-from ewaldite.run.plan import Need, plan_workers
-from ewaldite.run.protocol import Work
+from ewaldite.run.plan import Need
 from ewaldite.run.telling import tell
 from ewaldite.spectroscopy.event_decoder import Buffers, EventDecoder
 from ewaldite.spectroscopy.event_shards import EVENT_BYTES, EventShard, event_shards
@@ -21,6 +19,7 @@ from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.reduce_events import SLAB, pieces
 from ewaldite.spectroscopy.run_input import RunInput
+from ewaldite.spectroscopy.sharded import Sharded
 
 #: Tallies by the number of the run.
 Tallies = dict[int, EventTally]
@@ -53,7 +52,7 @@ def load_tallies(path: Path) -> Tallies:
 
 
 @dataclass(frozen=True)
-class TallyEvents:
+class TallyEvents(Sharded[EventShard, Tallies, Tallies]):
     """The reduction of events to tallies of the runs. Plain data.
 
     Attributes
@@ -70,13 +69,14 @@ class TallyEvents:
     base: Path
     sizes: tuple[int, ...]
 
-    def plan(self, budget: Budget, processors: int) -> Work[EventShard]:
-        """Cut the runs into shards of about equal size."""
-        shards = event_shards(self.sizes, self._options().computing.events)
-        plan = plan_workers(
-            tally_need(len(self.sizes)), budget, processors=processors, shards=len(shards)
-        )
-        return Work(plan, shards)
+    @property
+    def shards(self) -> list[EventShard]:
+        """Ranges of events of about equal size."""
+        return event_shards(self.sizes, self._options().computing.events)
+
+    def need(self) -> Need:
+        """Predicted memory."""
+        return tally_need(len(self.sizes))
 
     def reduce_shard(self, shard: EventShard) -> Tallies:
         """Count the events of a shard."""
