@@ -52,6 +52,16 @@ class CutPaths:
         return self.folder / "coverage.npz"
 
     @property
+    def event_shards(self) -> Path:
+        """Folder of sums over some of the events."""
+        return self.folder / "events"
+
+    @property
+    def coverage_shards(self) -> Path:
+        """Folder of parts of the coverage."""
+        return self.folder / "coverage"
+
+    @property
     def background(self) -> Path:
         """Turned background."""
         return self.folder / "background.npz"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import scipp as sc
 
 from ewaldite.io.nexus import save
@@ -31,7 +33,7 @@ def view_runs(context: Context, inputs: object) -> None:
         context,
         TallyEvents(options.model_dump_json(), context.base, run_sizes(context)),
         "runs",
-        context.work / "runs",
+        tally_shards(context),
         EventKeys(digest(installed_version(), inputs)),
         (save_tallies, load_tallies),
         ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
@@ -43,3 +45,8 @@ def view_runs(context: Context, inputs: object) -> None:
         views[name] = view_run(run, tallies[number], options)
     files = (run.file for run in options.run)
     save(context.out / VIEWS, sc.DataGroup(views), context.provenance(*files))
+
+
+def tally_shards(context: Context) -> Path:
+    """Folder of tallies of some of the events."""
+    return context.work / "runs"

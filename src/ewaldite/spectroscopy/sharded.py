@@ -1,9 +1,10 @@
-"""Reductions of the neutron chain, with checkpoints that go when they are done."""
+"""Reductions of the neutron chain, with checkpoints."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -76,7 +77,7 @@ def reduce(
     name:
         Of the work, for log and progress.
     folder:
-        For the sums of finished shards; it is emptied when all are added.
+        For the sums of finished shards; see :func:`tidy`.
     keys:
         Name and digest of a shard; other processes are sent it.
     files:
@@ -92,18 +93,27 @@ def reduce(
         processors=options.workers or usable_processors(),
         shards=len(shards),
     )
-    store = CheckpointStore(folder, suffix=".npz")
-    result = run_reduction(
+    return run_reduction(
         reduction,
         Work(plan, shards),
         name=name,
-        store=ShardStore(store, keys, *files),
+        store=ShardStore(_store(folder), keys, *files),
         progress=progress,
         executor=context.executor,
         label=reduction.name,
     )
-    store.prune()
-    return result
+
+
+def tidy(folder: Path) -> None:
+    """Remove the checkpoints of a reduction whose result is kept: they may be large."""
+    if folder.is_dir():
+        _store(folder).prune()
+        with suppress(OSError):  # one that holds something else stays
+            folder.rmdir()
+
+
+def _store(folder: Path) -> CheckpointStore:
+    return CheckpointStore(folder, suffix=".npz")
 
 
 def run_sizes(context: Context) -> tuple[int, ...]:

@@ -29,9 +29,10 @@ from ewaldite.spectroscopy.cut_steps import (
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.resolve import sample_frame
-from ewaldite.spectroscopy.sample_factors import sample_factors
-from ewaldite.spectroscopy.run_steps import view_runs
+from ewaldite.spectroscopy.run_steps import tally_shards, view_runs
 from ewaldite.spectroscopy.run_view import VIEWS
+from ewaldite.spectroscopy.sample_factors import sample_factors
+from ewaldite.spectroscopy.sharded import tidy
 from ewaldite.spectroscopy.vanadium_step import (
     EMPTY,
     VANADIUM,
@@ -66,7 +67,16 @@ def workflow(context: Context) -> list[Step]:
     if context.options.run:
         inputs = _of_runs(context)
         views = context.out / VIEWS
-        steps.append(Step("runs", (), (views,), inputs, lambda: view_runs(context, inputs)))
+        steps.append(
+            Step(
+                "runs",
+                (),
+                (views,),
+                inputs,
+                lambda: view_runs(context, inputs),
+                lambda: tidy(tally_shards(context)),
+            )
+        )
     return steps
 
 
@@ -145,8 +155,22 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             },
             lambda: expose(context, cut),
         ),
-        Step(events, (exposure,), (paths.events,), {}, lambda: sum_events(context, cut)),
-        Step(coverage, (exposure,), (paths.coverage,), {}, lambda: cover(context, cut)),
+        Step(
+            events,
+            (exposure,),
+            (paths.events,),
+            {},
+            lambda: sum_events(context, cut),
+            lambda: tidy(paths.event_shards),
+        ),
+        Step(
+            coverage,
+            (exposure,),
+            (paths.coverage,),
+            {},
+            lambda: cover(context, cut),
+            lambda: tidy(paths.coverage_shards),
+        ),
     ]
     needs = [events, coverage]
     if options.background is not None:
