@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Cluster:
                 client = _found(dask, scheduler)
             self.client: Any = starting.enter_context(client)
             self._stack = starting.pop_all()
-        self._say()
+        self._say(own=scheduler is None)
 
     def workers(self) -> dict[str, Any]:
         """What the scheduler says of each worker: threads, memory limit."""
@@ -76,10 +77,12 @@ class Cluster:
         """Leave the cluster; one of our own ends."""
         self._stack.close()
 
-    def _say(self) -> None:
+    def _say(self, own: bool) -> None:
         where = self.client.scheduler.address
         _logger.info("dask: %d workers of %s", len(self.workers()), where)
-        if "dashboard" in self.client.scheduler_info()["services"]:
+        # Without bokeh the scheduler answers there as well, but shows nothing
+        shown = not own or find_spec("bokeh") is not None
+        if shown and "dashboard" in self.client.scheduler_info()["services"]:
             _logger.info("dask: its dashboard is at %s", self.client.dashboard_link)
 
 

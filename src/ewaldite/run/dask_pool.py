@@ -16,7 +16,6 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.run.failure import ATTEMPTS
 from ewaldite.run.pool import Promise, Task, Ticket, WorkerDied
 from ewaldite.run.process_pool import pickled
-from ewaldite.run.process_worker import packed
 
 
 class DaskPool:
@@ -54,7 +53,7 @@ class DaskPool:
 
     def submit(self, ticket: Ticket, shard: Any, hear: Callable[[int], None]) -> None:
         """Have a shard reduced; how far it is, is known at its end only."""
-        self._watch(ticket, _reduce, "reduce", packed(shard))
+        self._watch(ticket, _reduce, "reduce", pickle.dumps(shard))
 
     def add(self, ticket: Ticket, left: Promise, right: Promise) -> None:
         """Have two sums added by a worker, as a rule by one that has one of them."""

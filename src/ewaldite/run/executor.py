@@ -73,8 +73,8 @@ class Executor:
     def need(self, need: Need) -> Need:
         """Memory that a reduction needs here, of what it needs with threads.
 
-        Processes hold the program once each, and a result is in the process that made it,
-        in the pipe and in this one at the same time.
+        Processes hold the program once each, and a result is in the process that made it and
+        in this one at the same time.
         """
         if self.kind == "threads":
             return need
@@ -82,7 +82,7 @@ class Executor:
             need,
             worker=need.worker + PROGRAM_BYTES,
             finish=need.finish + PROGRAM_BYTES,
-            result=3 * need.result,
+            result=2 * need.result,
         )
 
     def plan(

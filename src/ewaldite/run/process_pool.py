@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ewaldite.run.parcel import receive, send
 from ewaldite.run.pool import Task, ThreadPool, WorkerDied
-from ewaldite.run.process_worker import FAILED, LOGGED, TOLD, packed, serve
+from ewaldite.run.process_worker import FAILED, LOGGED, TOLD, serve
 from ewaldite.run.sizes import format_bytes
 from ewaldite.run.telling import tell
 
@@ -52,9 +53,9 @@ class _Worker:
             if self._task is not None:
                 self._pipe.send_bytes(self._task)
                 self._task = None
-            self._pipe.send_bytes(packed(shard))
+            send(self._pipe, shard)
             while True:
-                kind, content = pickle.loads(self._pipe.recv_bytes())
+                kind, content = receive(self._pipe)
                 if kind == TOLD:
                     tell(content)
                 elif kind == LOGGED:
@@ -148,7 +149,7 @@ def pickled(task: object) -> bytes:
         If it is not plain data, as one with a lambda.
     """
     try:
-        return packed(task)
+        return pickle.dumps(task, protocol=pickle.HIGHEST_PROTOCOL)
     except (AttributeError, pickle.PicklingError, TypeError) as error:
         raise TypeError(f"a task for another process must be plain data: {error}") from error
 

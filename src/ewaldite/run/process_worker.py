@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ewaldite.run.memory import give_back, peak_rss
+from ewaldite.run.parcel import receive, send
 from ewaldite.run.telling import heard_by
 
 #: What a worker sends: units done, a record for the log, an error, or a result with its peak.
@@ -37,25 +38,21 @@ def serve(connection: Connection[Any, Any], level: int) -> None:
         try:
             task = pickle.loads(connection.recv_bytes())
             while True:
-                shard = pickle.loads(connection.recv_bytes())
-                connection.send_bytes(_reduced(task, shard, connection))
+                _answer(task, receive(connection), connection)
                 give_back()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
 
-def _reduced(task: Any, shard: Any, connection: Connection[Any, Any]) -> bytes:
+def _answer(task: Any, shard: Any, connection: Connection[Any, Any]) -> None:
     try:
-        with heard_by(lambda done: connection.send_bytes(packed((TOLD, done)))):
+        with heard_by(lambda done: send(connection, (TOLD, done))):
             result = task(shard)
-        return packed((DONE, (result, peak_rss())))
+        send(connection, (DONE, (result, peak_rss())))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other process judges it
-        return packed((FAILED, _sendable(error)))
-
-
-def packed(content: object) -> bytes:
-    """Turn plain data into bytes."""
-    return pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
+        send(connection, (FAILED, _sendable(error)))
 
 
 def _sendable(error: Exception) -> Exception:
@@ -86,7 +83,7 @@ class _Sender(logging.Handler):
         """Send a record as plain data."""
         said = logging.makeLogRecord(vars(record))
         said.msg, said.args, said.exc_info = record.getMessage(), None, None
-        self._connection.send_bytes(packed((LOGGED, said)))
+        send(self._connection, (LOGGED, said))
 
 
 def _log_through(connection: Connection[Any, Any], level: int) -> None:
