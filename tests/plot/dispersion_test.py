@@ -27,7 +27,7 @@ def test_branches_are_drawn_over_it() -> None:
     cut = stored(
         EVENTS, np.ones((3, 4)), {"h": np.arange(4.0), "energy_transfer": np.arange(5.0)}
     )
-    h = np.linspace(0, 3, 7)
+    h = np.linspace(0, 3.5, 8)
     branch = sc.DataArray(
         sc.array(dims=["h"], values=1e3 * np.sqrt(h), unit="ueV"),
         coords={"h": sc.array(dims=["h"], values=h)},
@@ -35,6 +35,7 @@ def test_branches_are_drawn_over_it() -> None:
     axes = dispersion_figure(cut, scale="log", branches={"magnon": branch}).axes[0]
     (line,) = axes.lines
     np.testing.assert_allclose(line.get_xydata(), np.stack([h, np.sqrt(h)], axis=1))
+    assert axes.get_xlim() == (0, 3)
     assert axes.get_legend().get_texts()[0].get_text() == "magnon"
 
 

@@ -107,6 +107,8 @@ def draw_map(
     if oblique:
         draw_frame(axes, plane, (first[0], first[-1]), (second[0], second[-1]))
         return mesh
+    axes.set_xlim(first[0], first[-1])
+    axes.set_ylim(second[0], second[-1])
     axes.set_xlabel(which.label(across), fontsize=9, color=INK)
     axes.set_ylabel(which.label(up), fontsize=9, color=INK)
     axes.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
