@@ -54,7 +54,8 @@ def integrate_wedges(context: Context) -> None:
     summaries = []
     for shard, sums, neighbours in _with_neighbours(context):
         masked = masked_with_neighbours(sums, neighbours if refine else [])
-        collected = {name: collect(sums, grid, masked) for name, grid in grids(context).items()}
+        by_grid = {grid: collect(sums, grid, masked) for grid in set(grids(context).values())}
+        collected = {name: by_grid[grid] for name, grid in grids(context).items()}
         with atomic_path(_collected_path(context, shard)) as path:
             save_collected(collected, path)
         name = context.options.sweep[shard.sweep].name

@@ -168,8 +168,9 @@ class Tracer:
         As for the runs: what is copied early is small, and what is not used costs nothing.
         """
         slots_key, slots_row, keys, sums = self._voxels
-        wanted = int(1.1 * self._rows * self._total / max(self._seen + seen, 1)) + 4096
-        if wanted <= keys.size:
+        factor = self._total / max(self._seen + seen, 1)
+        wanted = _wanted(self._rows, keys.size, factor, 4096)
+        if wanted == keys.size:
             return
         more_keys = np.empty(wanted, dtype=np.int64)
         more_keys[: self._rows] = keys[: self._rows]
@@ -237,14 +238,24 @@ def _with_room(runs: Runs, used: NDArray[np.int64], factor: float) -> Runs:
     The kernel can grow them too, but each time it copies them; room that is not used costs no
     memory, for its pages are never touched.
     """
-    wanted = int(1.1 * factor * used.max(initial=0)) + 1024
-    if wanted <= runs[0].shape[1]:
+    wanted = _wanted(int(used.max(initial=0)), runs[0].shape[1], factor, 1024)
+    if wanted == runs[0].shape[1]:
         return runs
     wider = tuple(np.empty((used.size, wanted), dtype=np.int32) for _ in runs)
     for frame, n in enumerate(used):
         for old, new in zip(runs, wider, strict=True):
             new[frame, :n] = old[frame, :n]
     return wider[0], wider[1]
+
+
+def _wanted(used: int, size: int, factor: float, least: int) -> int:
+    """Size of a table that is to grow by a factor; as it is while it is not nearly full.
+
+    The factor is an estimate that changes: to follow it each time would be to copy each time.
+    """
+    if 1.1 * used + least <= size:
+        return size
+    return max(int(1.1 * factor * used), size + size // 4) + least
 
 
 def stacked_matrices(matrices: FloatArray, parts: int) -> FloatArray:

@@ -175,22 +175,44 @@ def _pieces(
     radial: Callable[[FloatArray], tuple[FloatArray, FloatArray]], largest: float
 ) -> tuple[float, FloatArray]:
     """Cubic pieces, halved until both functions are right halfway between the nodes."""
-    # here: with what it imports it takes 20 MB, which steps without images do not need
-    from scipy.interpolate import CubicSpline
-
     pieces = _FEWEST
     while True:
         step = largest / pieces
         nodes = np.arange(pieces + 1, dtype=np.float64)
-        halfway = nodes[:-1] + 0.5
-        splines = [CubicSpline(nodes, values) for values in radial(nodes * step)]
-        ratio, factor = radial(halfway * step)
-        right = np.all(np.abs(splines[0](halfway) - ratio) <= _RATIO_TOLERANCE) and np.all(
-            np.abs(splines[1](halfway) - factor) <= _FACTOR_TOLERANCE * factor
+        cubics = [_cubics(values) for values in radial(nodes * step)]
+        ratio, factor = radial((nodes[:-1] + 0.5) * step)
+        found = [np.array([0.125, 0.25, 0.5, 1.0]) @ c for c in cubics]
+        right = np.all(np.abs(found[0] - ratio) <= _RATIO_TOLERANCE) and np.all(
+            np.abs(found[1] - factor) <= _FACTOR_TOLERANCE * factor
         )
         if right or pieces >= _MOST:
-            return step, np.ascontiguousarray(np.vstack([spline.c for spline in splines]).T)
+            return step, np.ascontiguousarray(np.vstack(cubics).T)
         pieces *= 2
+
+
+def _cubics(f: FloatArray) -> FloatArray:
+    """Cubic pieces through equidistant values, with slopes that are right to fourth order.
+
+    Hermite's cubics with slopes from the quartics through five values (Abramowitz and Stegun,
+    table 25.2); their error is 1/384 of the fourth difference, as that of a spline.
+
+    Parameters
+    ----------
+    f:
+        Values at the nodes, at least 5; dims (node).
+
+    Returns
+    -------
+    :
+        Coefficients from the cubic to the constant one, in units of the step; dims (4, piece).
+    """
+    slope = np.empty_like(f)
+    slope[2:-2] = (f[:-4] - f[4:] + 8.0 * (f[3:-1] - f[1:-3])) / 12.0
+    first = np.array([[-25.0, 48.0, -36.0, 16.0, -3.0], [-3.0, -10.0, 18.0, -6.0, 1.0]]) / 12.0
+    slope[:2] = first @ f[:5]
+    slope[:-3:-1] = -first @ f[:-6:-1]
+    a, b, rise = slope[:-1], slope[1:], np.diff(f)
+    return np.stack([a + b - 2.0 * rise, 3.0 * rise - 2.0 * a - b, a, f[:-1]])
 
 
 def _polarization(beam: Beam, wanted: bool) -> tuple[FloatArray, FloatArray]:

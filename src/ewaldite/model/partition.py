@@ -96,11 +96,16 @@ class Partition:
     def voxel(self, grid: Grid, index: ArrayLike) -> NDArray[np.int64]:
         """Voxel of a grid that holds segments; dims (..., 3), int64 to (..., 3), int64."""
         which = self.grids.index(grid)
-        cell, place = self.split(index)
-        out = np.empty_like(cell)
+        i = np.asarray(index, dtype=np.int64)
+        out = np.empty_like(i)
         for axis in range(3):
-            start = self._voxel[axis][which]
-            out[..., axis] = start[place[..., axis]] + grid.n[axis] * cell[..., axis]
+            start, n = self._voxel[axis][which], grid.n[axis]
+            if start.size == n and np.all(np.diff(start) == 1):
+                # Every voxel is a segment: no need to tell cells apart
+                out[..., axis] = i[..., axis] + start[0]
+            else:
+                cell, place = np.divmod(i[..., axis], start.size)
+                out[..., axis] = start[place] + n * cell
         return out
 
     def of_voxels(

@@ -24,7 +24,8 @@ UNIT_COORD = "intensity_unit"
 _COMPRESS_FROM = 16 * 1024
 _CHUNK_ROWS = 65_536
 _CHUNK_TEXTS = 4_096
-_CHUNK_EDGE = 32
+# A chunk of a map, and of an image: about as many elements as one of a table
+_CHUNK_EDGE = {2: 256, 3: 32}
 _SPELLINGS = (
     "counts/mrad^2/s",
     "mrad^2*s/counts",
@@ -114,12 +115,13 @@ def _chunks(shape: tuple[int, ...], grows: bool, is_text: bool) -> tuple[int, ..
     rows = _CHUNK_TEXTS if is_text else _CHUNK_ROWS
     if grows and len(shape) == 3:
         # layers of a map: a chunk as thick as a block is written once
-        return tuple(min(max(length, 1), _CHUNK_EDGE) for length in shape)
+        return tuple(min(max(length, 1), _CHUNK_EDGE[3]) for length in shape)
     if grows:
         return (rows, *shape[1:])
     if len(shape) == 1:
         return (min(rows, shape[0]),)
-    return tuple(min(max(length, 1), _CHUNK_EDGE) for length in shape)
+    edge = _CHUNK_EDGE.get(len(shape), 16)
+    return tuple(min(max(length, 1), edge) for length in shape)
 
 
 def text(node: Any) -> str:
