@@ -9,6 +9,7 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.io.nexus import Sample, save
+from ewaldite.kernels.coverage import COVERAGE, WIDTH
 from ewaldite.model.provenance import installed_version
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.run.digest import digest, file_checksum
@@ -21,6 +22,7 @@ from ewaldite.spectroscopy.cut_background import Background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_paths import CutPaths
 from ewaldite.spectroscopy.cut_setup import load_setup, set_up_cut
+from ewaldite.spectroscopy.cut_sums import covariance_group
 from ewaldite.spectroscopy.empty_run import load_empty
 from ewaldite.spectroscopy.estimators import estimate
 from ewaldite.spectroscopy.event_shards import (
@@ -33,6 +35,7 @@ from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.sharded import reduce, run_sizes
+from ewaldite.spectroscopy.shared_errors import SharedErrors
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
 
 _AVOGADRO = 0.602214076  # 1e24/mol
@@ -108,10 +111,11 @@ def finish_cut(context: Context, cut: Cut) -> None:
     absolute = setup.unit != "dimensionless"
     events = EventSums(setup.grid, setup.pixel, setup.exposed)
     events.total = counted
+    estimator, covered_sums = options.normalise.estimator, load_coverage(paths.coverage)
     data = estimate(
         events,
-        load_coverage(paths.coverage),
-        estimator=options.normalise.estimator,
+        covered_sums,
+        estimator=estimator,
         background=background,
         unit="cm^2/meV/sr" if absolute else "dimensionless",
     )
@@ -122,6 +126,8 @@ def finish_cut(context: Context, cut: Cut) -> None:
         covered_bins = data["coverage"].values.ravel()
         parts = (setup.grid, setup.pixel, setup.exposed)
         data = factors.divide(data, factors.means(*parts, covered_bins))
+    amount = COVERAGE if estimator == "coverage" else WIDTH
+    data["covariance"] = covariance_group(SharedErrors.of(covered_sums, amount), estimator)
     reasons = events.reasons
     data["cut"] = cut.model_dump(mode="json", exclude_none=True)
     data["reasons"] = reasons

@@ -11,11 +11,11 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike, atomic_path
-from ewaldite.io.nexus.layout import unit_text
+from ewaldite.io.nexus.layout import intensity_unit, unit_text
 from ewaldite.model.provenance import Provenance
 
 _ROWS = 50_000
-_COLUMNS = ("lower", "upper", "coverage", "events", "background")
+_COLUMNS = ("lower", "upper", "coverage", "events", "background", "factor")
 
 
 def write_cut_csv(
@@ -51,18 +51,22 @@ def write_cut_csv(
     signal = cut.get("S") if isinstance(cut, sc.DataGroup) else None
     if not isinstance(signal, sc.DataArray) or signal.variances is None:
         raise UserError(f"write {path}", "this is no cut", "Give a file of cuts/, as qh_e.nxs.")
-    rows = np.flatnonzero(~signal.masks["no_coverage"].values.ravel())
+    absent = np.zeros(signal.shape, np.bool_)
+    for mask in signal.masks.values():
+        absent |= mask.values
+    rows = np.flatnonzero(~absent.ravel())
     place = np.unravel_index(rows, signal.shape)
     columns = [
         (_title(axis, signal.coords[axis].unit), _centres(signal, axis)[index])
         for axis, index in zip(signal.dims, place, strict=True)
     ]
-    columns.append((_title("S", signal.unit), signal.values.ravel()[rows]))
-    columns.append((_title("sigma", signal.unit), np.sqrt(signal.variances.ravel()[rows])))
+    unit = intensity_unit(signal)
+    columns.append((_named("S", unit), signal.values.ravel()[rows]))
+    columns.append((_named("sigma", unit), np.sqrt(signal.variances.ravel()[rows])))
     for name in _COLUMNS:
         if name in cut:
             column = cut[name]
-            columns.append((_title(name, column.unit), column.values.ravel()[rows]))
+            columns.append((_named(name, intensity_unit(column)), column.values.ravel()[rows]))
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         head = _head(signal, cut, rows.size, provenance)
         file.writelines(f"# {line}\n" for line in head)
@@ -101,5 +105,8 @@ def _centres(signal: sc.DataArray, axis: str) -> Any:
 
 
 def _title(name: str, unit: Any) -> str:
-    text = "" if unit is None else unit_text(unit)
-    return f"{name} [{text}]" if text else name
+    return _named(name, "" if unit is None else unit_text(unit))
+
+
+def _named(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit else name

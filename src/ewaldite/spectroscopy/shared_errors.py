@@ -1,0 +1,147 @@
+r"""Errors that bins of a cut share, in a form that fits into its file.
+
+Readings of the monitor and efficiencies of pixels are in many bins at once. With a column x for
+each, of standard error σ_x,
+
+.. math:: R_{bx} = \frac{\partial \ln C_b}{\partial \ln x}\, \frac{\sigma_x}{x}, \qquad
+          \mathrm{Cov}(S_b, S_{b'}) = \delta_{bb'} V_b + S_b S_{b'} \sum_x R_{bx} R_{b'x}
+
+with V the variance of counting. R is sparse. Where it has too many entries, neighbouring
+columns are joined by :math:`R_b = \sqrt{\sum_x R_{bx}^2}`: the variance of each bin stays
+exact, and the covariance of two becomes an upper limit (Cauchy and Schwarz), so that no error
+of a sum of bins comes out too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipp as sc
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack
+
+from ewaldite.kernels.coverage import COVERAGE
+from ewaldite.spectroscopy.coverage import Coverage
+
+FloatArray = NDArray[np.float64]
+
+#: Entries of R that are kept of each cause: 12 bytes an entry.
+MOST = 500_000
+
+
+@dataclass(frozen=True)
+class SharedErrors:
+    """Relative errors that bins share.
+
+    Attributes
+    ----------
+    relative:
+        R; sparse (bin, source).
+    cause:
+        Of each source, a row of :attr:`causes`; dims (source), int64.
+    causes:
+        Names of what the errors are from.
+    exact:
+        Whether covariances from a cause are exact, or upper limits.
+    """
+
+    relative: csr_array
+    cause: NDArray[np.int64]
+    causes: tuple[str, ...]
+    exact: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, covered: Coverage, amount: int = COVERAGE, most: int = MOST) -> SharedErrors:
+        """Errors of a coverage.
+
+        Parameters
+        ----------
+        covered:
+            The coverage.
+        amount:
+            What S is divided by: the coverage, or the width.
+        most:
+            Entries to keep of each cause.
+        """
+        size = covered.sums[:, amount]
+        inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+        parts: list[tuple[str, csr_array, bool]] = []
+        for name, factor, variance, total in (
+            ("pixels", covered.pixel_factor, covered.pixel_variance, covered.by_pixel),
+            ("monitor", covered.monitor_factor, covered.monitor_variance, covered.by_monitor),
+        ):
+            # derivatives are kept of the coverage alone
+            kept = amount == COVERAGE
+            if factor is not None and kept:
+                part = csr_array(factor.multiply(np.sqrt(variance)[None, :]))
+            else:
+                kept = False
+                part = csr_array(np.sqrt(total[:, amount])[:, None])
+            part = csr_array(part.multiply(inverse[:, None]))
+            part.eliminate_zeros()
+            parts.append((name, *_joined(part, most, kept)))
+        modes = csr_array(covered.by_mode(amount) * inverse[:, None])
+        parts.append(("vanadium's monitor", modes, True))
+        parts = [p for p in parts if p[1].nnz]
+        empty = csr_array((size.size, 0))
+        return cls(
+            csr_array(hstack([empty, *(p[1] for p in parts)])),
+            np.repeat(np.arange(len(parts)), [p[1].shape[1] for p in parts]),
+            tuple(p[0] for p in parts),
+            tuple(p[2] for p in parts),
+        )
+
+    def to_scipp(self) -> sc.DataGroup[Any]:
+        """Entries of R as a table, with what they are from."""
+        table = self.relative.tocoo()
+
+        def column(values: NDArray[Any], kind: str, dim: str = "term") -> sc.Variable:
+            return sc.array(dims=[dim], values=values.astype(kind), unit=None)
+
+        return sc.DataGroup(
+            {
+                "bin": column(table.row, "int32"),
+                "source": column(table.col, "int32"),
+                "relative": sc.array(
+                    dims=["term"], values=table.data.astype("float32"), unit="dimensionless"
+                ),
+                "cause": column(self.cause, "int32", "source"),
+                "causes": list(self.causes),
+                "exact": list(self.exact),
+                "bins": int(self.relative.shape[0]),
+            }
+        )
+
+    @classmethod
+    def from_scipp(cls, stored: Mapping[str, Any]) -> SharedErrors:
+        """Invert :meth:`to_scipp`.
+
+        Raises
+        ------
+        KeyError
+            If it is something else.
+        """
+        cause = stored["cause"].values.astype(np.int64)
+        place = (stored["bin"].values, stored["source"].values)
+        values = stored["relative"].values.astype(np.float64)
+        relative = csr_array((values, place), shape=(int(stored["bins"]), cause.size))
+        return cls(relative, cause, tuple(stored["causes"]), tuple(stored["exact"]))
+
+
+def _joined(part: csr_array, most: int, exact: bool) -> tuple[csr_array, bool]:
+    together = 1
+    square = part.multiply(part).tocsc()
+    found = part
+    while found.nnz > most and found.shape[1] > 1:
+        together *= 2
+        columns = np.arange(square.shape[1]) // together
+        sums = csr_array(
+            (np.ones(columns.size), (np.arange(columns.size), columns)),
+            shape=(columns.size, int(columns[-1]) + 1),
+        )
+        found = csr_array(square @ sums)
+        found.data = np.sqrt(found.data)
+    return csr_array(found), exact and together == 1
