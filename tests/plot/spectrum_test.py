@@ -54,7 +54,7 @@ def test_a_map_has_its_first_axis_across() -> None:
 )
 def test_more_dimensions_are_layers(sizes: dict[str, int], panels: int) -> None:
     figure = cut_figure(cut(**sizes), cell=(5, 5, 6, 90, 90, 120))
-    titled = [a for a in figure.axes if " to " in a.get_title()]
+    titled = [a for a in figure.axes if " < " in a.get_title()]
     assert len(titled) == panels
 
 

@@ -18,10 +18,9 @@ from ewaldite.io.nexus import load, save
 from ewaldite.report.spectroscopy import report_spectroscopy
 from ewaldite.report.spectroscopy_cut import vanadium_section
 from ewaldite.spectroscopy.config import read_config
-from ewaldite.spectroscopy.event_tally import EventTally
-from ewaldite.spectroscopy.run_input import open_run
-from ewaldite.spectroscopy.run_view import VIEWS, view_run
+from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.workflow import reduce_cuts
+from plot.cuts import stored
 from spectroscopy.simulated_files import PARKED, configuration, flat_run, write
 
 MORE = '[[run]]\nfile = "sample.nxs"\n[mask]\ntube_ends = 4'
@@ -36,12 +35,6 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options, made = read_config(folder / "c.toml"), folder / "out"
     made.mkdir()
     reduce_cuts(options, made, base=folder, log=logging.getLogger("test"))
-    with open_run(options, options.run[0], folder) as run:
-        tally = EventTally.of(len(run.converter.instrument))
-        for _ in run.events(tally):
-            pass
-        view = view_run(run, tally, options)
-    save(made / VIEWS, sc.DataGroup({"sample": view}))
     return made
 
 
@@ -67,7 +60,7 @@ def cells(text: str, first: str) -> list[str]:
 
 
 def test_the_page_says_what_became_of_the_events(out: Path, page: str) -> None:
-    text, view = page, group(out / VIEWS)["sample"]
+    text, view = page, group(out / VIEWS)["sample.nxs"]
     total, ends = view["events"], view["masks"]["tube_end"]
     assert 0 < ends < total
     assert cells(text, "read") == [f"{total:,}", "100.00 %"]
@@ -96,7 +89,7 @@ def test_the_page_stands_by_itself(page: str) -> None:
 
 
 def test_vanadium_by_arc(out: Path) -> None:
-    pixels = group(out / VIEWS)["sample"]["pixels"]
+    pixels = group(out / VIEWS)["sample.nxs"]["pixels"]
     value = 2.0 + pixels.coords["arc"].values
     n_b = sc.DataArray(
         sc.array(dims=["pixel"], values=value, variances=(0.03 * value) ** 2, unit="meV*sr"),
@@ -123,6 +116,23 @@ def test_without_views_of_runs(out: Path, tmp_path: Path) -> None:
     (tmp_path / "cuts").mkdir()
     shutil.copy(out / "cuts" / "e.nxs", tmp_path / "cuts")
     assert "1 cut of S(Q, ω)." in text_of(tmp_path)
+
+
+def test_the_page_on_pictures_runs(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edges = {"h": np.linspace(-1.5, 1.5, 13), "energy_transfer": np.linspace(-0.4, 2.2, 9)}
+    counts = np.arange(96).reshape(12, 8)
+    (tmp_path / "out" / "cuts").mkdir(parents=True)
+    save(tmp_path / "out" / "cuts" / "qh_e.nxs", stored(counts, counts + 5, edges))
+    shutil.copy(out / VIEWS, tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "neutron-pictures.md"
+    names: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S):
+        exec(compile(block, page.name, "exec"), names)
+    made = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert made == {"qh_e.pdf", "magnon.png", "detector.png", "choppers.png", "monitor.png"}
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class CutAxes:
     def ranges(self) -> str:
         """What is integrated over, as in ``"−0.1 < k < 0.1"``."""
         texts = [
-            f"{low:g} < {_RANGE_NAMES.get(name, name)} < {high:g}{_UNITS.get(name, '')}"
+            f"{low:.4g} < {_RANGE_NAMES.get(name, name)} < {high:.4g}{_UNITS.get(name, '')}"
             for name, (low, high) in self.integrate.items()
         ]
         return ", ".join(texts).replace("-", "−")

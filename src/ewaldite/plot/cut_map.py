@@ -124,7 +124,7 @@ def colour_bar_of(
     usual: dict[str, Any] = {"shrink": 0.85, "aspect": 28, "pad": 0.03, "extend": "max"}
     bar = figure.colorbar(mesh, ax=axes, **usual | place)
     bar.set_label(label, fontsize=9, color=INK)
-    bar.ax.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
+    bar.ax.tick_params(which="both", labelsize=8, colors=INK, width=0.6, length=3)
     bar.outline.set_visible(False)
     bar.ax.yaxis.get_offset_text().set_fontsize(7)
     return bar

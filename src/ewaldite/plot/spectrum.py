@@ -8,6 +8,7 @@ import numpy as np
 import scipp as sc
 from numpy.typing import ArrayLike
 
+from ewaldite.plot.cut_axes import CutAxes
 from ewaldite.plot.cut_curve import curve_figure
 from ewaldite.plot.cut_map import (
     COLOURS_OF_COVERAGE,
@@ -71,7 +72,12 @@ def cut_figure(
     layers = _layers(parts)
     columns = min(len(layers), 3)
     rows = -(-len(layers) // columns)
-    figure = new_figure(3.6 * columns, 3.2 * rows)
+    aspect = _aspect(layers[0], cell)
+    figure = new_figure(
+        3.6 * columns, (3.2 if aspect is None else _height(2.6 * aspect)) * rows
+    )
+    if aspect is not None:
+        figure.set_layout_engine("compressed")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     colours = colour_scale(np.concatenate([one.s.values.ravel() for one in layers]), scale)
     for axes, one in zip(panels, layers, strict=False):
@@ -159,7 +165,7 @@ def _aspect(parts: CutParts, cell: ArrayLike | None) -> float | None:
 
 
 def _height(panel: float) -> float:
-    return min(max(panel + 1.0, 2.8), 9.0)
+    return min(max(panel + 0.9, 2.2), 9.0)
 
 
 def _layers(parts: CutParts) -> list[CutParts]:
@@ -172,8 +178,5 @@ def _layers(parts: CutParts) -> list[CutParts]:
 
 
 def _last_range(one: CutParts) -> str:
-    name = list(one.axes.integrate)[-1]
-    low, high = one.axes.integrate[name]
-    label = CutParts.of(one.s).axes
-    text = label.label(name) if name in label.axes else one.axes.label(name)
-    return f"{text}: {low:g} to {high:g}".replace("-", "−")
+    name, limits = list(one.axes.integrate.items())[-1]
+    return CutAxes((), {name: limits}).ranges
