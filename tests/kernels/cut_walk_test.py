@@ -5,11 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ewaldite.kernels.cut_walk import bin_of, most_bins, spread
+from ewaldite.kernels.cut_walk import WORK, most_bins, share_cells, spread
 
 NUMBER = np.array([1, 5, 4])
 STRIDE = np.array([0, 4, 1])
 SIZE = 20
+
+
+def bins_of(u: NDArray[np.float64]) -> NDArray[np.int64]:
+    i = np.floor(u).astype(np.int64)
+    return np.where(np.all((i >= 0) & (i < NUMBER), axis=-1), i @ STRIDE, -1)
 
 
 def walk(start: list[float], end: list[float]) -> tuple[NDArray[np.float64], set[int]]:
@@ -34,10 +39,8 @@ def test_a_line_is_shared_out_as_its_points_are(start: list[float], end: list[fl
     t = (np.arange(n) + 0.5) / n
     points = np.array(start) + t[:, None] * (np.array(end) - np.array(start))
     expected = np.zeros(SIZE)
-    for p in points:
-        flat = bin_of(p, NUMBER, STRIDE)
-        if flat >= 0:
-            expected[flat] += 1 / n
+    flat = bins_of(points)
+    np.add.at(expected, flat[flat >= 0], 1 / n)
     np.testing.assert_allclose(sums, expected, atol=2.5 / n)
     assert touched == set(np.flatnonzero(sums).tolist())
 
@@ -51,8 +54,8 @@ def test_the_way_back_is_the_same(start: list[float], end: list[float]) -> None:
 def test_a_coordinate_that_is_exactly_on_an_edge_is_where_an_event_would_be() -> None:
     sums, _ = walk([0.0, 2.0, 0.5], [0.0, 2.0, 1.5])
     assert np.flatnonzero(sums).tolist() == [8, 9]
-    assert bin_of(np.array([0.0, 2.0, 0.5]), NUMBER, STRIDE) == 8
-    assert bin_of(np.array([-0.0, 2.0, 1.5]), NUMBER, STRIDE) == 9
+    assert bins_of(np.array([0.0, 2.0, 0.5])) == 8
+    assert bins_of(np.array([-0.0, 2.0, 1.5])) == 9
     # the upper end of a row is outside
     assert walk([1.0, 2.0, 0.5], [1.0, 2.0, 1.5])[1] == set()
 
@@ -65,3 +68,34 @@ def test_what_passes_along_outside_leaves_nothing() -> None:
 def test_a_line_through_everything_is_whole() -> None:
     sums, _ = walk([0.2, 0.1, 0.1], [0.8, 4.9, 3.9])
     assert abs(sums.sum() - 1) < 1e-12
+
+
+near = st.tuples(st.floats(-0.5, 1.5), st.floats(-1.5, 6), st.floats(-1.5, 5))
+step = st.tuples(*[st.one_of(st.just(0.0), st.floats(-1, 1))] * 3)
+whole = st.tuples(*[st.integers(-2, 6).map(float)] * 3)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.one_of(near, whole), st.one_of(step, whole)), max_size=40),
+    st.integers(0, 30),
+)
+def test_many_lines_are_shared_out_as_one_by_one(
+    lines: list[tuple[tuple[float, ...], tuple[float, ...]]], spare: int
+) -> None:
+    n, most = len(lines), most_bins(NUMBER)
+    start = np.array([s for s, _ in lines]).reshape(n, 3)
+    end = start + np.array([d for _, d in lines]).reshape(n, 3)
+    ends = np.ascontiguousarray(start.T), np.ascontiguousarray(end.T)
+    size = most + 1 + spare
+    where, share, cell = np.empty(size, np.int64), np.empty(size), np.empty(size, np.int64)
+    made, done = np.zeros((n, SIZE)), 0
+    while done < n:
+        found, done = share_cells(
+            *ends, done, n, NUMBER, STRIDE, np.empty((WORK, n)), where, share, cell
+        )
+        assert np.all(share[:found] > 0)
+        np.add.at(made, (cell[:found], where[:found]), share[:found])
+    for i in range(n):
+        expected, _ = walk(start[i].tolist(), end[i].tolist())
+        np.testing.assert_array_equal(made[i], expected)

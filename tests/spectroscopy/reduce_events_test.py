@@ -151,7 +151,7 @@ def test_cuts_are_those_of_converted_events(folder: Path) -> None:
             assert counts.tally[0] > 100
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=5)
 @given(st.lists(st.integers(0, 4501), max_size=4), st.integers(1, 3))
 def test_pieces_add_up_to_the_bit(folder: Path, ends: list[int], threads: int) -> None:
     with opened(folder) as run:

@@ -24,16 +24,14 @@ from ewaldite.kernels.cut_tables import (
     is_blocked,
 )
 from ewaldite.kernels.cut_walk import (
+    BLOCK,
     ENERGY,
     INVERSE,
     LENGTH,
     LOW,
-    length_of,
+    WORK,
     most_bins,
-    offset_of,
-    place,
-    row_offset,
-    spread,
+    share_cells,
 )
 
 FloatArray = NDArray[np.float64]
@@ -49,44 +47,6 @@ ERRORS = 2  # amounts that have variances: all but the span
 SUMS = AMOUNTS
 SQUARES = 2 * AMOUNTS
 COLUMNS = SQUARES + ERRORS
-_NOTES = 4096
-
-
-@numba.njit(nogil=True, cache=True)
-def settle(
-    noted: IntArray, amounts: FloatArray, n: int, bins: FloatArray, touched: IntArray, used: int
-) -> int:
-    """Put noted amounts into their bins.
-
-    Bins of a large grid are far apart in memory. A loop that does nothing else waits for many
-    of them at once; amounts that were put there as they come would wait for each.
-
-    Parameters
-    ----------
-    noted, amounts:
-        Bins and what belongs there; dims (note), (note, amount).
-    n:
-        Notes that count.
-    bins:
-        The first columns grow; dims (bin, column).
-    touched:
-        Bins with something in these, of which the first ``used`` count; dims (bin).
-    used:
-        How many.
-
-    Returns
-    -------
-    :
-        How many bins are touched now.
-    """
-    for t in range(n):
-        i = noted[t]
-        if bins[i, SPAN] == 0.0:
-            touched[used] = i
-            used += 1
-        for c in range(AMOUNTS):
-            bins[i, c] += amounts[t, c]
-    return used
 
 
 @numba.njit(nogil=True, cache=True)
@@ -143,9 +103,23 @@ def window(
 
 
 @numba.njit(nogil=True, cache=True)
+def cell_amounts(flux: FluxTable, k2: float) -> FloatArray:
+    """Amounts of a cell but for the weight of its pixel; dims (step · interval, amount)."""
+    amounts = np.zeros((flux.counts.size, AMOUNTS))
+    for j in range(flux.cells.size):
+        for m in range(flux.cells[j]):
+            c, e = flux.count_of[j] + m, flux.edge_of[j] + m
+            if flux.counts[c] >= 0.0:
+                span = k2 * (flux.edges[e + 1] ** 2 - flux.edges[e] ** 2)
+                amounts[c, COVERAGE], amounts[c, SPAN] = flux.counts[c], span
+                amounts[c, WIDTH] = span if flux.usable[c] else 0.0
+    return amounts
+
+
+@numba.njit(nogil=True, cache=True)
 def by_pixel(
     chosen: IntArray,
-    pixel: PixelTable,
+    pixels: PixelTable,
     flux: FluxTable,
     views: ViewTable,
     grid: BinTable,
@@ -159,7 +133,7 @@ def by_pixel(
     ----------
     chosen:
         Pixels to sum; dims (chosen), int64.
-    pixel, flux, views, grid:
+    pixels, flux, views, grid:
         The cut; see :mod:`ewaldite.kernels.cut_tables`.
     k2:
         ħ²/2m, meV Å².
@@ -174,100 +148,190 @@ def by_pixel(
     :
         How many terms there were, also beyond the room.
     """
-    k_f, pixels = pixel.k_f, pixel.table
-    edges, edge_of, counts, usable = flux.edges, flux.edge_of, flux.counts, flux.usable
-    count_of, cells = flux.count_of, flux.cells
+    table, k_f = pixels.table, pixels.k_f
+    edges, edge_of, cells = flux.edges, flux.edge_of, flux.cells
+    amounts, count_of = cell_amounts(flux, k2), flux.count_of
     blocked, block_of = flux.blocked, flux.block_of
-    view_step, view_ki, view_kf, view_beam = views.step, views.ki, views.kf, views.beam
     rows, number, stride = grid.rows, grid.number, grid.stride
     n_rows = number.size
     offset = np.empty(n_rows)
-    start, end = np.empty(n_rows), np.empty(n_rows)
-    current, index = np.empty(n_rows, np.int64), np.empty(n_rows, np.int64)
-    most = most_bins(number)
-    where, share = np.empty(most, np.int64), np.empty(most)
-    noted, amounts = np.empty(_NOTES + most, np.int64), np.empty((_NOTES + most, AMOUNTS))
-    carried = np.empty(AMOUNTS)
+    start, end = np.empty((n_rows, BLOCK)), np.empty((n_rows, BLOCK))
+    work = np.empty((WORK, BLOCK))
+    most = 2 * BLOCK + most_bins(number)
+    where, share, cell = np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64)
     touched = np.empty(bins.shape[0], np.int64)
     terms = 0
-    any_length = bool(np.any(rows[:, LENGTH] != 0.0))
     for p in chosen:
-        weight = pixels[p, 1]
+        energy, weight = table[p, 0], table[p, 1]
         if not weight > 0.0:
             continue
-        energy = pixels[p, 0]
-        size = math.sqrt(energy / k2)
-        used = notes = 0
-        for v in range(view_step.size):
-            j = view_step[v]
+        used = 0
+        for v in range(views.step.size):
+            j = views.step[v]
             if cells[j] == 0:
                 continue
             for r in range(n_rows):
-                offset[r] = row_offset(view_kf, v, r, k_f, p)
-            along = offset_of(view_beam, v, k_f, p)
-            edge = edges[edge_of[j] : edge_of[j] + cells[j] + 1]
-            low, high = window(view_ki[v], offset, rows, number, energy, k2, edge[0], edge[-1])
+                offset[r] = (
+                    views.kf[v, r, 0] * k_f[p, 0]
+                    + views.kf[v, r, 1] * k_f[p, 1]
+                    + views.kf[v, r, 2] * k_f[p, 2]
+                )
+            along = 0.0
+            for x in range(3):
+                along += views.beam[v, x] * k_f[p, x]
+            e0, c0, masked = edge_of[j], count_of[j], block_of[j]
+            edge = edges[e0 : e0 + cells[j] + 1]
+            low, high = window(views.ki[v], offset, rows, number, energy, k2, edge[0], edge[-1])
             if low > high:
                 continue
             # a cell more on each side: the window is rounded
             m0 = max(int(np.searchsorted(edge, low)) - 2, 0)
             m1 = min(int(np.searchsorted(edge, high)) + 1, int(cells[j]))
-            for m in range(m0, m1 + 1):
-                k = edge[m]
-                transfer = k2 * k * k - energy
-                length = 0.0
-                if any_length:
-                    length = length_of(k, size, along)
-                same, flat = m > m0, 0
-                for r in range(n_rows):
-                    u = place(k, view_ki[v, r], offset[r], transfer, length, rows, r)
-                    i = math.floor(u)
-                    same &= i == index[r]
-                    flat = flat + i * stride[r] if 0 <= i < number[r] and flat >= 0 else -1
-                    index[r] = i
-                    start[r] = end[r]
-                    end[r] = u
-                if m == m0 or (same and flat < 0):
-                    continue
-                n = counts[count_of[j] + m - 1]
-                if n < 0.0 or is_blocked(blocked, block_of[j], cells[j], p, m - 1):
-                    continue
-                carried[COVERAGE] = n * weight
-                carried[SPAN] = k2 * (k * k - edge[m - 1] * edge[m - 1])
-                carried[WIDTH] = carried[SPAN] if usable[count_of[j] + m - 1] else 0.0
-                if same and notes > 0 and noted[notes - 1] == flat:
-                    for c in range(AMOUNTS):
-                        amounts[notes - 1, c] += carried[c]
-                    continue
-                bins_here = 1
-                if same:
-                    where[0], share[0] = flat, 1.0
-                else:
-                    bins_here = spread(start, end, number, stride, current, where, share)
-                for b in range(bins_here):
-                    noted[notes] = where[b]
-                    for c in range(AMOUNTS):
-                        amounts[notes, c] = share[b] * carried[c]
-                    notes += 1
-                if notes > _NOTES:
-                    used = settle(noted, amounts, notes, bins, touched, used)
-                    notes = 0
-        used = settle(noted, amounts, notes, bins, touched, used)
+            while m0 < m1:
+                n = min(m1 - m0, BLOCK)
+                place_edges(
+                    edge[m0 : m0 + n + 1],
+                    views.ki[v],
+                    offset,
+                    energy,
+                    along,
+                    k2,
+                    rows,
+                    start,
+                    end,
+                )
+                done = 0
+                while done < n:
+                    found, done = share_cells(
+                        start, end, done, n, number, stride, work, where, share, cell
+                    )
+                    last = -1
+                    n_w = wide = span = 0.0
+                    for t in range(found):
+                        m, part, i = m0 + cell[t], share[t], where[t]
+                        if i != last:
+                            if span > 0.0:
+                                if bins[last, SPAN] == 0.0:
+                                    touched[used] = last
+                                    used += 1
+                                bins[last, COVERAGE] += n_w * weight
+                                bins[last, WIDTH] += wide
+                                bins[last, SPAN] += span
+                            last = i
+                            n_w = wide = span = 0.0
+                        if masked >= 0 and is_blocked(blocked, masked, cells[j], p, m):
+                            continue
+                        n_w += part * amounts[c0 + m, COVERAGE]
+                        wide += part * amounts[c0 + m, WIDTH]
+                        span += part * amounts[c0 + m, SPAN]
+                    if span > 0.0:
+                        if bins[last, SPAN] == 0.0:
+                            touched[used] = last
+                            used += 1
+                        bins[last, COVERAGE] += n_w * weight
+                        bins[last, WIDTH] += wide
+                        bins[last, SPAN] += span
+                m0 += n
         for t in range(used):
             i = touched[t]
-            b = bins[i]
             for c in range(AMOUNTS):
-                b[SUMS + c] += b[c]
+                bins[i, SUMS + c] += bins[i, c]
             for c in range(ERRORS):
-                b[SQUARES + c] += b[c] * b[c] * pixels[p, 2]
+                bins[i, SQUARES + c] += bins[i, c] * bins[i, c] * table[p, 2]
             if terms < record[0].size:
                 record[0][terms] = i
                 record[1][terms] = p
-                record[2][terms] = b[COVERAGE]
+                record[2][terms] = bins[i, COVERAGE]
             terms += 1
             for c in range(AMOUNTS):
-                b[c] = 0.0
+                bins[i, c] = 0.0
     return terms
+
+
+@numba.njit(nogil=True, cache=True)
+def place_edges(
+    k: FloatArray,
+    a: FloatArray,
+    offset: FloatArray,
+    energy: float,
+    along: float,
+    k2: float,
+    rows: FloatArray,
+    start: FloatArray,
+    end: FloatArray,
+) -> None:
+    """Coordinates in bins of one pixel at several incident wavenumbers.
+
+    Parameters
+    ----------
+    k:
+        dims (edge), 1/Å.
+    a, offset:
+        Coefficient of k_i, and part of k_f; dims (row).
+    energy, along:
+        E_f (meV), and part of k_f along the beam (1/Å).
+    k2:
+        ħ²/2m, meV Å².
+    rows:
+        Table of rows; dims (row, column).
+    start, end:
+        Result: all but the last edge, and all but the first; dims (row, interval).
+    """
+    square, n = energy / k2, k.size - 1
+    places = np.empty(n + 1)
+    for r in range(a.size):
+        slope, b = a[r], offset[r]
+        low, inverse, c, d = rows[r, LOW], rows[r, INVERSE], rows[r, ENERGY], rows[r, LENGTH]
+        for m in range(n + 1):
+            x = slope * k[m] - b + c * (k2 * k[m] * k[m] - energy)
+            places[m] = (x - low) * inverse
+        if d != 0.0:
+            for m in range(n + 1):
+                length = math.sqrt(max(k[m] * k[m] + square - 2.0 * k[m] * along, 0.0))
+                places[m] += d * length * inverse
+        start[r, :n] = places[:n]
+        end[r, :n] = places[1:]
+
+
+@numba.njit(nogil=True, cache=True)
+def place_pixels(
+    k: float,
+    a: FloatArray,
+    b: FloatArray,
+    beam: FloatArray,
+    k_f: FloatArray,
+    k2: float,
+    rows: FloatArray,
+    places: FloatArray,
+) -> None:
+    """Coordinates in bins of several pixels at one incident wavenumber.
+
+    Parameters
+    ----------
+    k:
+        1/Å.
+    a, b, beam:
+        Coefficients of k_i and k_f, and the beam; dims (row), (row, xyz), (xyz).
+    k_f:
+        Final wavevectors, and E_f (meV); dims (xyz energy, pixel).
+    k2, rows:
+        As in :func:`place_edges`.
+    places:
+        Result; dims (row, pixel).
+    """
+    x, y, z, energy = k_f[0], k_f[1], k_f[2], k_f[3]
+    for r in range(a.size):
+        slope, bx, by, bz = a[r], b[r, 0], b[r, 1], b[r, 2]
+        low, inverse, c, d = rows[r, LOW], rows[r, INVERSE], rows[r, ENERGY], rows[r, LENGTH]
+        for p in range(x.size):
+            offset = bx * x[p] + by * y[p] + bz * z[p]
+            u = slope * k - offset + c * (k2 * k * k - energy[p])
+            places[r, p] = (u - low) * inverse
+        if d != 0.0:
+            for p in range(x.size):
+                along = beam[0] * x[p] + beam[1] * y[p] + beam[2] * z[p]
+                length = math.sqrt(max(k * k + energy[p] / k2 - 2.0 * k * along, 0.0))
+                places[r, p] += d * length * inverse
 
 
 @numba.njit(nogil=True, cache=True)
@@ -277,12 +341,12 @@ def by_interval(
     first: int,
     last: int,
     relative: FloatArray,
-    pixel: PixelTable,
+    pixels: PixelTable,
     flux: FluxTable,
     views: ViewTable,
     grid: BinTable,
     k2: float,
-    bins: FloatArray,
+    squares: FloatArray,
     record: tuple[IntArray, IntArray, FloatArray],
 ) -> int:
     """Variances of the sums of :func:`by_pixel` from errors that an interval's cells share.
@@ -298,10 +362,10 @@ def by_interval(
         Range of groups.
     relative:
         Relative variance of a group's counts; dims (group).
-    pixel, flux, views, grid, k2:
+    pixels, flux, views, grid, k2:
         As in :func:`by_pixel`.
-    bins:
-        Zeros in the first columns; the variances grow; dims (bin, column).
+    squares:
+        The variances grow; dims (bin, error).
     record:
         Room for bin, group and coverage of each term; what does not fit is left out.
 
@@ -310,85 +374,122 @@ def by_interval(
     :
         How many terms there were, also beyond the room.
     """
-    k_f, pixels = pixel.k_f, pixel.table
-    edges, edge_of, counts, usable = flux.edges, flux.edge_of, flux.counts, flux.usable
-    count_of, cells = flux.count_of, flux.cells
+    edges, edge_of, cells = flux.edges, flux.edge_of, flux.cells
+    counts, usable, count_of = flux.counts, flux.usable, flux.count_of
     blocked, block_of = flux.blocked, flux.block_of
-    step_views, view_ki, view_kf, view_beam = views.first, views.ki, views.kf, views.beam
     rows, number, stride = grid.rows, grid.number, grid.stride
+    chosen = np.flatnonzero(pixels.table[:, 1] > 0.0)
+    weight = pixels.table[:, 1][chosen]
+    k_f = np.empty(((chosen.size + BLOCK - 1) // BLOCK, 4, BLOCK))
+    for t in range(k_f.shape[0] * BLOCK):
+        p = chosen[min(t, chosen.size - 1)]
+        for x in range(3):
+            k_f[t // BLOCK, x, t % BLOCK] = pixels.k_f[p, x]
+        k_f[t // BLOCK, 3, t % BLOCK] = pixels.table[p, 0]
+    limits = block_limits(k_f, flux, views, grid, k2)
     n_rows = number.size
-    start, end = np.empty(n_rows), np.empty(n_rows)
-    current = np.empty(n_rows, np.int64)
-    most = most_bins(number)
-    where, share = np.empty(most, np.int64), np.empty(most)
-    noted, amounts = np.empty(_NOTES + most, np.int64), np.empty((_NOTES + most, AMOUNTS))
-    carried = np.empty(AMOUNTS)
-    touched = np.empty(bins.shape[0], np.int64)
+    start, end = np.empty((n_rows, BLOCK)), np.empty((n_rows, BLOCK))
+    work = np.empty((WORK, BLOCK))
+    most = 2 * BLOCK + most_bins(number)
+    where, share, cell = np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64)
+    here = np.zeros((squares.shape[0], ERRORS))
+    touched = np.empty(squares.shape[0], np.int64)
     terms = 0
-    any_length = bool(np.any(rows[:, LENGTH] != 0.0))
-    length0 = length1 = 0.0
     for g in range(first, last):
-        used = notes = 0
+        used = 0
         for e in range(bounds[g], bounds[g + 1]):
             j, m = members[e, 0], members[e, 1]
-            n = counts[count_of[j] + m]
-            if n < 0.0:
+            count = counts[count_of[j] + m]
+            if count < 0.0:
                 continue
+            masked = block_of[j]
             k0, k1 = edges[edge_of[j] + m], edges[edge_of[j] + m + 1]
-            e0, e1 = k2 * k0 * k0, k2 * k1 * k1
-            carried[SPAN] = e1 - e0
-            carried[WIDTH] = carried[SPAN] if usable[count_of[j] + m] else 0.0
-            for v in range(step_views[j], step_views[j + 1]):
-                for p in range(pixels.shape[0]):
-                    if not pixels[p, 1] > 0.0:
+            # of the amounts of a cell, those that its pixel does not know
+            width = k2 * (k1 * k1 - k0 * k0) if usable[count_of[j] + m] else 0.0
+            for v in range(views.first[j], views.first[j + 1]):
+                for b in range(limits.shape[1]):
+                    if not limits[v, b, 0] <= m < limits[v, b, 1]:
                         continue
-                    if is_blocked(blocked, block_of[j], cells[j], p, m):
-                        continue
-                    if any_length:
-                        along = offset_of(view_beam, v, k_f, p)
-                        size = math.sqrt(pixels[p, 0] / k2)
-                        length0 = length_of(k0, size, along)
-                        length1 = length_of(k1, size, along)
-                    same, flat, outside = True, 0, False
-                    for r in range(n_rows):
-                        b = row_offset(view_kf, v, r, k_f, p)
-                        a = view_ki[v, r]
-                        u0 = place(k0, a, b, e0 - pixels[p, 0], length0, rows, r)
-                        u1 = place(k1, a, b, e1 - pixels[p, 0], length1, rows, r)
-                        if max(u0, u1) < 0.0 or min(u0, u1) >= number[r]:
-                            outside = True
-                            break
-                        start[r], end[r] = u0, u1
-                        i = math.floor(u0)
-                        same &= i == math.floor(u1)
-                        flat += i * stride[r]
-                    if outside:
-                        continue
-                    carried[COVERAGE] = n * pixels[p, 1]
-                    bins_here = 1
-                    if same:
-                        where[0], share[0] = flat, 1.0
-                    else:
-                        bins_here = spread(start, end, number, stride, current, where, share)
-                    for c in range(bins_here):
-                        noted[notes] = where[c]
-                        for d in range(AMOUNTS):
-                            amounts[notes, d] = share[c] * carried[d]
-                        notes += 1
-                    if notes > _NOTES:
-                        used = settle(noted, amounts, notes, bins, touched, used)
-                        notes = 0
-        used = settle(noted, amounts, notes, bins, touched, used)
+                    p0 = b * BLOCK
+                    n = min(chosen.size - p0, BLOCK)
+                    sight = (views.ki[v], views.kf[v], views.beam[v])
+                    place_pixels(k0, *sight, k_f[b], k2, rows, start)
+                    place_pixels(k1, *sight, k_f[b], k2, rows, end)
+                    done = 0
+                    while done < n:
+                        found, done = share_cells(
+                            start, end, done, n, number, stride, work, where, share, cell
+                        )
+                        for t in range(found):
+                            p = p0 + cell[t]
+                            if masked >= 0 and is_blocked(
+                                blocked, masked, cells[j], chosen[p], m
+                            ):
+                                continue
+                            i = where[t]
+                            if here[i, COVERAGE] == 0.0:
+                                touched[used] = i
+                                used += 1
+                            here[i, COVERAGE] += share[t] * weight[p] * count
+                            here[i, WIDTH] += share[t] * width
         for t in range(used):
             i = touched[t]
-            b_i = bins[i]
             for c in range(ERRORS):
-                b_i[SQUARES + c] += b_i[c] * b_i[c] * relative[g]
+                squares[i, c] += here[i, c] * here[i, c] * relative[g]
             if terms < record[0].size:
                 record[0][terms] = i
                 record[1][terms] = g
-                record[2][terms] = b_i[COVERAGE]
+                record[2][terms] = here[i, COVERAGE]
             terms += 1
-            for c in range(AMOUNTS):
-                b_i[c] = 0.0
+            for c in range(ERRORS):
+                here[i, c] = 0.0
     return terms
+
+
+@numba.njit(nogil=True, cache=True)
+def block_limits(
+    k_f: FloatArray, flux: FluxTable, views: ViewTable, grid: BinTable, k2: float
+) -> IntArray:
+    """First interval that blocks of pixels may have in the cut, and the one after the last.
+
+    Parameters
+    ----------
+    k_f:
+        Blocks of what :func:`place_pixels` takes; dims (block, xyz energy, pixel).
+    flux, views, grid, k2:
+        As in :func:`by_pixel`.
+
+    Returns
+    -------
+    :
+        dims (view, block, 2), int64.
+    """
+    blocks = k_f.shape[0]
+    limits = np.zeros((views.step.size, blocks, 2), np.int64)
+    rows, number = grid.rows, grid.number
+    offset = np.empty(number.size)
+    for v in range(views.step.size):
+        j = views.step[v]
+        n = flux.cells[j]
+        if n == 0:
+            continue
+        edge = flux.edges[flux.edge_of[j] : flux.edge_of[j] + n + 1]
+        for b in range(blocks):
+            least, greatest = math.inf, -math.inf
+            for p in range(BLOCK):
+                for r in range(number.size):
+                    offset[r] = (
+                        views.kf[v, r, 0] * k_f[b, 0, p]
+                        + views.kf[v, r, 1] * k_f[b, 1, p]
+                        + views.kf[v, r, 2] * k_f[b, 2, p]
+                    )
+                low, high = window(
+                    views.ki[v], offset, rows, number, k_f[b, 3, p], k2, edge[0], edge[-1]
+                )
+                if low <= high:
+                    least, greatest = min(least, low), max(greatest, high)
+            if least <= greatest:
+                # a cell more on each side: the window is rounded
+                limits[v, b, 0] = max(int(np.searchsorted(edge, least)) - 2, 0)
+                limits[v, b, 1] = min(int(np.searchsorted(edge, greatest)) + 1, int(n))
+    return limits

@@ -27,6 +27,11 @@ ENERGY = 2  # c
 LENGTH = 3  # d
 ROW_COLUMNS = 4
 
+#: Lines that are shared out at once, and rows of room for it.
+BLOCK = 256
+WORK = 3
+_LOST = 2.0**50  # of a line that begins or ends outside
+
 
 @numba.njit(nogil=True, cache=True, inline="always")
 def offset_of(b: FloatArray, v: int, k_f: FloatArray, p: int) -> float:
@@ -123,31 +128,6 @@ def flat_bin(
 
 
 @numba.njit(nogil=True, cache=True)
-def bin_of(u: FloatArray, number: IntArray, stride: IntArray) -> int:
-    """Flat bin of a point.
-
-    Parameters
-    ----------
-    u:
-        Coordinates in bins; dims (row), float64.
-    number, stride:
-        Bins of a row, and how far apart neighbours are; dims (row), int64.
-
-    Returns
-    -------
-    :
-        -1 outside.
-    """
-    flat = 0
-    for r in range(number.size):
-        i = math.floor(u[r])
-        if i < 0 or i >= number[r]:
-            return -1
-        flat += int(i) * stride[r]
-    return flat
-
-
-@numba.njit(nogil=True, cache=True)
 def spread(
     start: FloatArray,
     end: FloatArray,
@@ -221,3 +201,106 @@ def spread(
 def most_bins(number: IntArray) -> int:
     """Most bins that a straight line can pass; number dims (row)."""
     return int(np.sum(number)) + 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _floors(
+    start: FloatArray,
+    end: FloatArray,
+    most: float,
+    step: float,
+    flat: FloatArray,
+    to: FloatArray,
+    moved: FloatArray,
+) -> None:
+    """Add what one row says of the bins of lines; a loop without a branch, for the compiler."""
+    for i in range(start.size):
+        # beyond an end all is one: -1 below, number above
+        a = min(max(np.floor(start[i]), -1.0), most)
+        b = min(max(np.floor(end[i]), -1.0), most)
+        lost_a = 1.0 if (a < 0.0 or a == most) else 0.0
+        lost_b = 1.0 if (b < 0.0 or b == most) else 0.0
+        flat[i] += a * step - lost_a * _LOST
+        to[i] += b * step - lost_b * _LOST
+        moved[i] += abs(b - a) + (lost_a * _LOST if a == b else 0.0)
+
+
+@numba.njit(nogil=True, cache=True)
+def share_cells(
+    start: FloatArray,
+    end: FloatArray,
+    first: int,
+    n: int,
+    number: IntArray,
+    stride: IntArray,
+    work: FloatArray,
+    where: IntArray,
+    share: FloatArray,
+    cell: IntArray,
+) -> tuple[int, int]:
+    """Share many lines out to the bins that they pass, as :func:`spread` does one.
+
+    Most lines end in the bin where they begin, or in its neighbour, and all of these are found
+    at once.
+
+    Parameters
+    ----------
+    start, end:
+        Ends in bins; dims (row, line), float64.
+    first, n:
+        Line to begin with, and how many there are.
+    number, stride:
+        Bins of a row, and how far apart neighbours are; dims (row), int64.
+    work:
+        Room; dims (:data:`WORK`, line).
+    where, share, cell:
+        Filled with flat bins, shares, and the line that each belongs to; longer than
+        :func:`most_bins`.
+
+    Returns
+    -------
+    :
+        How many shares there are, and the line to go on with: ``n`` if all are done, less
+        where there was no more room.
+    """
+    rows = number.size
+    work[:, first:n] = 0.0
+    flat, to, moved = work[0], work[1], work[2]
+    for r in range(rows):
+        _floors(
+            start[r, first:n], end[r, first:n], float(number[r]), float(stride[r]),
+            flat[first:n], to[first:n], moved[first:n],
+        )  # fmt: skip
+    found, room = 0, where.size - most_bins(number)
+    ends, current = np.empty((2, rows)), np.empty(rows, np.int64)
+    for i in range(first, n):
+        if moved[i] >= _LOST:
+            continue
+        if found > room:
+            return found, i
+        if moved[i] == 0.0:
+            where[found], share[found], cell[found] = int(flat[i]), 1.0, i
+            found += 1
+        elif moved[i] == 1.0:
+            part = 0.0
+            for r in range(rows):
+                a = min(max(np.floor(start[r, i]), -1.0), float(number[r]))
+                b = min(max(np.floor(end[r, i]), -1.0), float(number[r]))
+                if a != b:
+                    part = (max(a, b) - start[r, i]) / (end[r, i] - start[r, i])
+            if part > 0.0 and flat[i] >= 0.0:
+                where[found], share[found], cell[found] = int(flat[i]), part, i
+                found += 1
+            if part < 1.0 and to[i] >= 0.0:
+                where[found], share[found], cell[found] = int(to[i]), 1.0 - part, i
+                found += 1
+        else:
+            for r in range(rows):
+                ends[0, r], ends[1, r] = start[r, i], end[r, i]
+            more = spread(
+                ends[0], ends[1], number, stride, current, where[found:], share[found:]
+            )
+            for k in range(found, found + more):
+                cell[k] = i
+            found += more
+    return found, n

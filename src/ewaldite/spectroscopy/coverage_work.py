@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.kernels import coverage as kernel
-from ewaldite.kernels.coverage import COLUMNS, ERRORS, SQUARES, SUMS
-from ewaldite.kernels.cut_tables import ViewTable
+from ewaldite.kernels.coverage import AMOUNTS, COLUMNS, ERRORS, SQUARES, SUMS
+from ewaldite.kernels.cut_tables import BinTable, FluxTable, PixelTable, ViewTable
 from ewaldite.spectroscopy.cut_grid import CutGrid
-from ewaldite.spectroscopy.exposure import Exposure, views
+from ewaldite.spectroscopy.exposure import Exposure
 from ewaldite.spectroscopy.pixels import Pixels
+from ewaldite.spectroscopy.views import changing, views
 from ewaldite.tables.neutron import K2_TO_MEV
 
 FloatArray = NDArray[np.float64]
@@ -160,37 +161,50 @@ class CoverageWork:
         ]
 
     @cached_property
-    def views(self) -> ViewTable:
-        """Rows of the cut at every step."""
-        return views(self.grid, self.exposed.a3, self.exposed.a4)
+    def _cut(self) -> tuple[PixelTable, FluxTable, ViewTable, BinTable, float]:
+        """What kernels take of all this."""
+        seen = views(self.grid, self.exposed.a3, self.exposed.a4)
+        pixels = self.pixel.columns
+        return (pixels, self.exposed.table, *changing(self.grid, seen, pixels.k_f), K2_TO_MEV)
 
     def reduce(self, part: Part) -> CoverageSums:
         """Sum one part."""
         share = self.room // sum(p.kind == part.kind for p in self.parts)
-        bins = np.zeros((self.grid.size, COLUMNS))
         record = np.empty(share, np.int64), np.empty(share, np.int64), np.empty(share)
-        cut = (self.pixel.columns, self.exposed.table, self.views, self.grid.bins, K2_TO_MEV)
-        if part.kind == "pixels":
-            chosen = self.order[part.first : part.last]
-            number = kernel.by_pixel(chosen, *cut, bins, record)
-        else:
-            e = self.exposed
-            number = kernel.by_interval(
-                e.members, e.bounds, part.first, part.last, e.relative, *cut, bins, record
-            )
-        kept = None if number > share else tuple(values[:number].copy() for values in record)
-        return self._sums(part, bins, kept)  # type: ignore[arg-type]
-
-    def _sums(self, part: Part, bins: FloatArray, kept: Terms | None) -> CoverageSums:
-        sums, squares = bins[:, SUMS:SQUARES].copy(), bins[:, SQUARES:].copy()
-        nothing = np.zeros_like(squares)
-        empty = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        size, nothing = self.grid.size, np.zeros(0, np.int64)
+        none: Terms = nothing, nothing, np.zeros(0)
         if part.kind == "readings":
-            return CoverageSums(sums, nothing, squares, {}, (empty, kept))
+            e, squares = self.exposed, np.zeros((size, ERRORS))
+            number = kernel.by_interval(
+                e.members,
+                e.bounds,
+                part.first,
+                part.last,
+                e.relative,
+                *self._cut,
+                squares,
+                record,
+            )
+            sums, pixel = np.zeros((size, AMOUNTS)), np.zeros((size, ERRORS))
+            return CoverageSums(sums, pixel, squares, {}, (none, _kept(record, number)))
+        bins, chosen = np.zeros((size, COLUMNS)), self.order[part.first : part.last]
+        number = kernel.by_pixel(chosen, *self._cut, bins, record)
+        sums = bins[:, SUMS:SQUARES].copy()
         groups = {}
-        if self.pixel.modes.size and part.last > part.first:
-            groups[int(self.pixel.group[self.order[part.first]])] = sums[:, :ERRORS].copy()
-        return CoverageSums(sums, squares, nothing, groups, (kept, empty))
+        if self.pixel.modes.size and chosen.size:
+            groups[int(self.pixel.group[chosen[0]])] = sums[:, :ERRORS].copy()
+        terms = _kept(record, number), none
+        return CoverageSums(
+            sums, bins[:, SQUARES:].copy(), np.zeros((size, ERRORS)), groups, terms
+        )
+
+
+def _kept(record: Terms, number: int) -> Terms | None:
+    """What was recorded, if all had room."""
+    if number > record[0].size:
+        return None
+    bins, columns, values = record
+    return bins[:number].copy(), columns[:number].copy(), values[:number].copy()
 
 
 def _joined(a: Terms | None, b: Terms | None) -> Terms | None:

@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.kernels import cut_background as kernel
 from ewaldite.spectroscopy.cut_events import EventSums
-from ewaldite.spectroscopy.exposure import views
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.tables.neutron import K2_TO_MEV
 
@@ -89,13 +88,12 @@ def turned_background(
     else:
         total = np.maximum(flux.readings.sum(axis=0), 1.0)
         relative = flux.variance.sum(axis=0) / total**2
-    v = views(grid, e.a3, e.a4)
     bins = np.zeros((grid.size, kernel.COLUMNS))
     kernel.turn_events(
         row[order], k[order], reading[order].astype(np.int64),
         where.width / np.maximum(counts, 1e-300), relative,
         np.broadcast_to(np.asarray(factor, np.float64), (p.table.shape[0],)).copy(),
-        p.columns, e.table, v, grid.bins, K2_TO_MEV, bins,
+        p.columns, e.table, *events.views, K2_TO_MEV, bins,
     )  # fmt: skip
     return Background(
         bins[:, kernel.TOTAL].copy(),

@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.kernels import cut_events as kernel
-from ewaldite.kernels.cut_tables import ViewTable
+from ewaldite.kernels.cut_tables import BinTable, ViewTable
 from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.event_mask import MaskCounts
-from ewaldite.spectroscopy.exposure import Exposure, views
+from ewaldite.spectroscopy.exposure import Exposure
 from ewaldite.spectroscopy.pixels import Pixels
+from ewaldite.spectroscopy.views import changing, views
 from ewaldite.tables.neutron import K2_TO_MEV
 
 FloatArray = NDArray[np.float64]
@@ -101,9 +102,10 @@ class EventSums:
         self.total = EventCounts.nothing(self.grid.size)
 
     @cached_property
-    def views(self) -> ViewTable:
-        """Rows of the cut at every step."""
-        return views(self.grid, self.exposed.a3, self.exposed.a4)
+    def views(self) -> tuple[ViewTable, BinTable]:
+        """Rows of the cut at every step, those that decide something."""
+        seen = views(self.grid, self.exposed.a3, self.exposed.a4)
+        return changing(self.grid, seen, self.pixel.k_f)
 
     @cached_property
     def units(self) -> FloatArray:
@@ -173,14 +175,12 @@ class EventSums:
         pixels = self.pixel.columns
         weight, reason = np.empty(row.size), np.empty(row.size, np.int8)
         kernel.weigh_events(row, k_i, step, pixels, self.exposed.table, weight, reason)
-        bins: tuple[Any, ...] = (
-            self.grid.bins, K2_TO_MEV, self.units, into.counts, into.tally
-        )  # fmt: skip
+        sums: tuple[Any, ...] = (K2_TO_MEV, self.units, into.counts, into.tally)
         if angles is None:
-            kernel.bin_events(row, k_i, step, weight, reason, pixels, self.views, *bins)
+            kernel.bin_events(row, k_i, step, weight, reason, pixels, *self.views, *sums)
         else:
-            turned = (*angles, pixels, self.grid.table)
-            kernel.bin_moving(row, k_i, weight, reason, *turned, *bins)
+            turned = (*angles, pixels, self.grid.table, self.grid.bins)
+            kernel.bin_moving(row, k_i, weight, reason, *turned, *sums)
 
     @property
     def sums(self) -> FloatArray:

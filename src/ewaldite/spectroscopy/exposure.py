@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ewaldite.kernels.cut_tables import GUIDES, FluxTable, ViewTable
-from ewaldite.spectroscopy.cut_grid import CutGrid
+from ewaldite.kernels.cut_tables import GUIDES, FluxTable
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.tables.neutron import K2_TO_MEV
 
@@ -196,44 +195,3 @@ def join(parts: Sequence[Exposure]) -> Exposure:
         ).astype(np.int64),
         relative=np.concatenate([p.relative for p in parts]),
     )
-
-
-def views(grid: CutGrid, a3: ArrayLike, a4: ArrayLike) -> ViewTable:
-    """Turn the rows of a cut from the sample table into the laboratory and the tank.
-
-    ``Q_table = R_y(-a3) Q_lab`` and ``k_f = R_y(a4) k_f(tank at 0)``; the beam is along z.
-
-    Parameters
-    ----------
-    grid:
-        Of the cut.
-    a3, a4:
-        Rotation of the sample with its offset, and tank angle; dims (step), degrees.
-
-    Returns
-    -------
-    :
-        The views, step by step.
-    """
-    sample = about_y(-np.deg2rad(np.asarray(a3, np.float64)))
-    tank = about_y(np.deg2rad(np.asarray(a4, np.float64)))
-    steps, images = sample.shape[0], grid.table.shape[0]
-    in_lab = np.einsum("grx,sxy->sgry", grid.table, sample)
-    in_tank = np.einsum("sgrx,sxy->sgry", in_lab, tank)
-    rows = grid.table.shape[1]
-    return ViewTable(
-        first=np.arange(steps + 1, dtype=np.int64) * images,
-        step=np.repeat(np.arange(steps, dtype=np.int64), images),
-        ki=np.ascontiguousarray(in_lab[..., 2].reshape(-1, rows)),
-        kf=np.ascontiguousarray(in_tank.reshape(-1, rows, 3)),
-        beam=np.ascontiguousarray(np.repeat(tank[:, 2, :], images, axis=0)),
-    )
-
-
-def about_y(angle: ArrayLike) -> FloatArray:
-    """Right-handed rotations about y; angle dims (...), rad; dims (..., row, column)."""
-    t = np.asarray(angle, dtype=np.float64)
-    zero, one = np.zeros_like(t), np.ones_like(t)
-    c, s = np.cos(t), np.sin(t)
-    flat = np.stack([c, zero, s, zero, one, zero, -s, zero, c], axis=-1)
-    return flat.reshape(*t.shape, 3, 3)
