@@ -14,9 +14,9 @@ from ewaldite.io.export.nxspe import NxspeHead, put_spectra, write_nxspe
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.spectroscopy.export_input import ExportInput
-from ewaldite.spectroscopy.exposure import about_y
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.spectra import Spectra
+from ewaldite.spectroscopy.views import about_y
 
 FloatArray = NDArray[np.float64]
 

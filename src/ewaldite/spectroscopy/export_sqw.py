@@ -17,9 +17,9 @@ from ewaldite.io.export.sqw_pixels import ImageGrid
 from ewaldite.kernels import spectra as kernel
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.spectroscopy.export_input import ExportInput
-from ewaldite.spectroscopy.exposure import about_y
 from ewaldite.spectroscopy.sample_frame import SampleFrame
 from ewaldite.spectroscopy.spectra import LEAST, Block, Spectra
+from ewaldite.spectroscopy.views import about_y
 from ewaldite.tables.neutron import K2_TO_MEV
 
 FloatArray = NDArray[np.float64]

@@ -42,10 +42,11 @@ from ewaldite.io.nexus.layout import UNIT_COORD
 from ewaldite.kernels import sample_factors as kernel
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.cut_grid import CutGrid
-from ewaldite.spectroscopy.exposure import Exposure, about_y, views
+from ewaldite.spectroscopy.exposure import Exposure
 from ewaldite.spectroscopy.pixels import Pixels
 from ewaldite.spectroscopy.sample_factor_options import SampleFactorOptions
 from ewaldite.spectroscopy.sample_frame import SampleFrame
+from ewaldite.spectroscopy.views import about_y, views
 from ewaldite.tables.magnetic import PER_BOHR_MAGNETON, form_factor, ion_name
 from ewaldite.tables.neutron import K2_TO_MEV
 
