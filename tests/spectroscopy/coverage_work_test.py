@@ -25,6 +25,10 @@ def work_of(*, modes: bool, terms: int = 100_000) -> CoverageWork:
     return CoverageWork(cut_grid(TWO, CUBIC_HKL), pixel, steps, terms)
 
 
+def ends_of(parts: list[float], size: int) -> list[int]:
+    return [0, *sorted(int(part * size) for part in parts), size]
+
+
 def same(a: Coverage, b: Coverage) -> None:
     for name in ("sums", "by_pixel", "by_monitor", "by_group"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
@@ -62,13 +66,15 @@ def test_parts_without_room_leave_no_factors() -> None:
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.lists(st.integers(0, 35), max_size=4), st.lists(st.integers(0, 160), max_size=4))
-def test_any_ranges_of_pixels_and_readings_add_up(pixel: list[int], reading: list[int]) -> None:
+@given(st.lists(st.floats(0, 1), max_size=4), st.lists(st.floats(0, 1), max_size=4))
+def test_any_ranges_of_pixels_and_readings_add_up(
+    pixel: list[float], reading: list[float]
+) -> None:
     work = work_of(modes=False)
     whole = coverage(work.grid, work.pixel, work.exposed)
-    ends = [0, *sorted(pixel), work.order.size]
+    ends = ends_of(pixel, work.order.size)
     made = [work.reduce(Part("pixels", a, b)) for a, b in pairwise(ends)]
-    ends = [0, *sorted(reading), work.exposed.relative.size]
+    ends = ends_of(reading, work.exposed.relative.size)
     made += [work.reduce(Part("readings", a, b)) for a, b in pairwise(ends)]
     total = made[0]
     for more in made[1:]:

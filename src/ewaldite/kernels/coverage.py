@@ -365,7 +365,7 @@ def by_interval(
     pixels, flux, views, grid, k2:
         As in :func:`by_pixel`.
     squares:
-        The variances grow; dims (bin, error).
+        The variances, its last columns, grow; dims (bin, column).
     record:
         Room for bin, group and coverage of each term; what does not fit is left out.
 
@@ -394,6 +394,7 @@ def by_interval(
     where, share, cell = np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64)
     here = np.zeros((squares.shape[0], ERRORS))
     touched = np.empty(squares.shape[0], np.int64)
+    of_squares = squares.shape[1] - ERRORS
     terms = 0
     for g in range(first, last):
         used = 0
@@ -435,7 +436,7 @@ def by_interval(
         for t in range(used):
             i = touched[t]
             for c in range(ERRORS):
-                squares[i, c] += here[i, c] * here[i, c] * relative[g]
+                squares[i, of_squares + c] += here[i, c] * here[i, c] * relative[g]
             if terms < record[0].size:
                 record[0][terms] = i
                 record[1][terms] = g
