@@ -88,7 +88,7 @@ def test_without_a_third_sum_the_plane_is_that_of_steepest_growth(
     # dual to a and b in their own plane
     metric = np.array([[a * a, a * b * np.cos(gamma)], [a * b * np.cos(gamma), b * b]])
     found = free.basis @ free.basis.T
-    np.testing.assert_allclose(found, np.linalg.inv(metric), rtol=1e-9)
+    np.testing.assert_allclose(found, np.linalg.inv(metric), rtol=1e-9, atol=1e-12)
     # and never longer than those with l held
     assert np.all(np.diag(found) <= np.diag(given_l.basis @ given_l.basis.T) * (1 + 1e-12))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import re
@@ -116,6 +117,15 @@ def test_without_views_of_runs(out: Path, tmp_path: Path) -> None:
     (tmp_path / "cuts").mkdir()
     shutil.copy(out / "cuts" / "e.nxs", tmp_path / "cuts")
     assert "1 cut of S(Q, ω)." in text_of(tmp_path)
+
+
+def test_a_picture_is_shown_that_was_drawn_after_its_cut(out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out / "cuts", tmp_path / "cuts")
+    (tmp_path / "cuts" / "e.png").write_bytes(b"as it was drawn")
+    shown = base64.b64encode(b"as it was drawn").decode()
+    assert shown in text_of(tmp_path)
+    os.utime(tmp_path / "cuts" / "e.png", (0, 0))
+    assert shown not in text_of(tmp_path)
 
 
 def test_the_page_on_pictures_runs(

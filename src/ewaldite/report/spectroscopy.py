@@ -25,13 +25,13 @@ Group = sc.DataGroup[Any]
 def report_spectroscopy(out: Path) -> Path:
     """Write ``report.html`` beside the results of a run.
 
-    It reads ``options.toml`` as the provenance of the cuts has it, so that what an earlier run
-    left in the folder is not shown; ``cuts/NAME.nxs`` of every cut of the options;
-    ``runs.nxs``, a group by the name of the run of what
-    :func:`~ewaldite.spectroscopy.run_view.view_run` gives; and, where the options have
+    It takes the options from the provenance of the newest cut, so that what an earlier run left
+    in the folder is not shown. Then ``cuts/NAME.nxs`` of every cut of the options, and its
+    picture ``cuts/NAME.png`` where that is newer; ``runs.nxs``, a group by the name of the run
+    of what :func:`~ewaldite.spectroscopy.run_view.view_run` gives; and, where the options have
     [vanadium], ``vanadium.nxs`` with ``N_b`` (dims (pixel); coordinates ``arc``, ``channel``,
-    ``tube``, ``position_in_tube``). The last two may be absent: their sections are
-    then shorter.
+    ``tube``, ``position_in_tube``). The last two may be absent: their sections are then
+    shorter.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def report_spectroscopy(out: Path) -> Path:
     cell = options.get("sample", {}).get("cell")
     sections = [
         _overview(views, cuts, provenance),
-        *(cut_section(name, data, cell) for name, data in cuts.items()),
+        *(cut_section(n, data, cell, _drawn(out, n)) for n, data in cuts.items()),
         *(run_section(str(name), view) for name, view in views.items()),
         vanadium_section(found, wanted),
     ]
@@ -83,6 +83,14 @@ def report_spectroscopy(out: Path) -> Path:
 
 def _is_cut(out: Path, name: str) -> bool:
     return (out / "cuts" / f"{name}.nxs").is_file()
+
+
+def _drawn(out: Path, name: str) -> bytes | None:
+    """Picture of a cut, if it was drawn after the cut was made."""
+    picture, cut = (out / "cuts" / f"{name}{suffix}" for suffix in (".png", ".nxs"))
+    if not picture.is_file() or picture.stat().st_mtime < cut.stat().st_mtime:
+        return None
+    return picture.read_bytes()
 
 
 def _group(path: Path) -> Group:

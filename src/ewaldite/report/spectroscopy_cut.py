@@ -29,7 +29,9 @@ _REASONS = {
 _MANY = 20
 
 
-def cut_section(name: str, data: Group, cell: Sequence[float] | None) -> Section:
+def cut_section(
+    name: str, data: Group, cell: Sequence[float] | None, drawn: bytes | None = None
+) -> Section:
     """A cut with its coverage and statistics.
 
     Parameters
@@ -40,8 +42,10 @@ def cut_section(name: str, data: Group, cell: Sequence[float] | None) -> Section
         As it is stored.
     cell:
         a, b, c, α, β, γ; Å and degrees.
+    drawn:
+        Its picture, a PNG, if there is one; else it is drawn.
     """
-    picture = figure_bytes(cut_figure(data, name, cell))
+    picture = drawn or figure_bytes(cut_figure(data, name, cell))
     axes = CutAxes.of(data["S"], data.get("cut"))
     ranges = f"; integrated over {axes.ranges}" if axes.ranges else ""
     caption = f"S(Q, ω) and its coverage by {', '.join(map(axes.label, axes.axes))}{ranges}"
