@@ -100,13 +100,13 @@ def write_run(
     number = run.instrument.detector_number[events.pixel]
     pulse_time = np.asarray((np.arange(charge.size) - lead) * PERIOD, dtype=np.float64)
     frame, offset = _frames(pulse, events.arrival + log.late)
+    drawings = _triplets(run.instrument.detector_number)
     write_raw(
         path,
         RawRun(
-            triplets=[
-                (t, _of(t, number, frame, offset))
-                for t in _triplets(run.instrument.detector_number)
-            ],
+            triplets=list(
+                zip(drawings, _by_triplet(drawings, number, frame, offset), strict=True)
+            ),
             primary_length=SAMPLE,
             a3=(starts, run.a3),
             a4=(np.zeros(1), np.array([run.a4])),
@@ -144,10 +144,18 @@ def _frames(pulse: IntArray, arrival: FloatArray) -> tuple[IntArray, IntArray]:
     return frame, offset
 
 
-def _of(t: TripletDrawing, number: IntArray, frame: IntArray, offset: IntArray) -> EventList:
-    mine = np.flatnonzero(np.isin(number, t.detector_number))
-    order = mine[np.lexsort((offset[mine], frame[mine]))]
-    return EventList(number[order], frame[order], offset[order])
+def _by_triplet(
+    drawings: list[TripletDrawing], number: IntArray, frame: IntArray, offset: IntArray
+) -> list[EventList]:
+    """Events of each triplet in the order of time."""
+    table = np.full(int(max(t.detector_number.max() for t in drawings)) + 1, -1)
+    for row, t in enumerate(drawings):
+        table[t.detector_number] = row
+    triplet = table[number]
+    order = np.lexsort((offset, frame, triplet))
+    ends = np.searchsorted(triplet[order], np.arange(len(drawings) + 1))
+    parts = [order[ends[n] : ends[n + 1]] for n in range(len(drawings))]
+    return [EventList(number[part], frame[part], offset[part]) for part in parts]
 
 
 def _triplets(numbers: IntArray) -> list[TripletDrawing]:

@@ -14,6 +14,7 @@ from ewaldite.simulate.bifrost import (
     speed_of_energy,
     wavenumber_of_speed,
 )
+from ewaldite.simulate.bifrost_branch import branch_cells
 from ewaldite.simulate.bifrost_sample import Sample
 from ewaldite.simulate.bifrost_source import Source
 
@@ -21,7 +22,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _CELLS = 480
-_BLOCK = 1_000
 
 
 @dataclass(frozen=True)
@@ -170,19 +170,20 @@ class Run:
         k_i = wavenumber_of_speed(speed_of_energy(middle))
         flux = self.source.density(middle) / k_i * np.diff(ends)
         flux *= self.exposed(setting)
-        rows, energies = [], []
-        for first in range(0, b.n_b.size, _BLOCK):
-            part = slice(first, first + _BLOCK)
-            hkl = self._hkl(b.direction[part], b.final_wavenumber[part], k_i, setting)
-            s = branch.value(hkl, middle - b.final_energy[part, None])
-            scale = (b.n_b * b.final_wavenumber)[part, None]
-            number = rng.poisson(scale * flux * s)
-            p, cell = np.nonzero(number)
-            repeated = np.repeat(cell, number[p, cell])
-            rows.append(first + np.repeat(p, number[p, cell]))
-            energies.append(ends[repeated] + rng.random(repeated.size) * (ends[1] - ends[0]))
-        found = np.concatenate(rows)
-        return found, np.concatenate(energies), self._final(found, rng)
+        pixel, cell, rate = branch_cells(
+            self.turned(b.direction) * b.final_wavenumber[:, None],
+            b.final_energy,
+            b.n_b * b.final_wavenumber,
+            k_i,
+            middle,
+            flux,
+            self.sample.hkl(np.eye(3), float(self.a3[setting])),
+            np.array([branch.gap, branch.height, branch.width, branch.strength]),
+        )
+        number = rng.poisson(rate)
+        rows, cells = np.repeat(pixel, number), np.repeat(cell, number)
+        energies = ends[cells] + rng.random(rows.size) * (ends[1] - ends[0])
+        return rows, energies, self._final(rows, rng)
 
     def _elastic(
         self, setting: int, rng: np.random.Generator
@@ -202,14 +203,17 @@ class Run:
         self, direction: FloatArray, k_f: FloatArray, k_i: FloatArray, setting: int
     ) -> FloatArray:
         """Indices for every pixel and incident wavenumber; dims (pixel, energy, 3)."""
-        t = np.deg2rad(self.a4)
-        x, z = direction[:, 0], direction[:, 2]
-        turned = np.stack(
-            [np.cos(t) * x + np.sin(t) * z, 0.0 * x, np.cos(t) * z - np.sin(t) * x]
-        )
-        q = -(turned.T * k_f[:, None])[:, None, :] + np.zeros((1, k_i.shape[-1], 1))
+        turned = self.turned(direction)
+        q = -(turned * k_f[:, None])[:, None, :] + np.zeros((1, k_i.shape[-1], 1))
         q[..., 2] += k_i
         return self.sample.hkl(q, float(self.a3[setting]))
+
+    def turned(self, direction: FloatArray) -> FloatArray:
+        """Directions with the tank at its angle; dims (pixel, xyz)."""
+        t = np.deg2rad(self.a4)
+        x, z = direction[:, 0], direction[:, 2]
+        turned = [np.cos(t) * x + np.sin(t) * z, 0.0 * x, np.cos(t) * z - np.sin(t) * x]
+        return np.stack(turned, axis=1)
 
 
 def apparent(run: Run, events: Counted, nominal: Bifrost) -> FloatArray:

@@ -92,7 +92,7 @@ def test_modules_from_a_powder_at_several_angles(tmp_path: Path) -> None:
     for number, a4 in enumerate((50.0, 72.0, 95.0)):
         files.append(f"p{number}.nxs")
         write(tmp_path / files[-1], sample, arcs=(4,), misalignment=MODULES, a4=a4,
-              pulses=4000, late=40e-6, seed=number)  # fmt: skip
+              pulses=2500, late=40e-6, seed=number)  # fmt: skip
     lines = f"[calibrate]\nd_spacings = {spacings(sample)}"
     made = run(configuration(tmp_path, files, lines), what="modules")
     late = run(
