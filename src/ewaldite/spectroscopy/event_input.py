@@ -17,6 +17,7 @@ from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.converted import Converted
 from ewaldite.spectroscopy.converter import Converter
 from ewaldite.spectroscopy.event_table import EventTable, MonitorWeight
+from ewaldite.spectroscopy.live import limit_of
 from ewaldite.spectroscopy.options import (
     MonitorOptions,
     RunFileOptions,
@@ -86,7 +87,7 @@ def open_events(
         yield EventInput(table, plain.blocks(table), plain.total, plain.notes, lambda: None)
         return
     gap = parse_quantity(run.longest_gap, "s", "[[run]] longest_gap")
-    with open_bifrost(path, gap) as raw:
+    with open_bifrost(path, gap, limit_of(run)) as raw:
         converter = resolve(options, run, raw, base)
         table = EventTable(converter, monitor=monitor_weight(options.monitor, raw, converter))
         events = converted(converter, raw, BLOCK, mask_unknown=options.mask.unknown_pixels)

@@ -48,6 +48,11 @@ class RunFileOptions(Section):
     frames: Literal["detection", "source"] = Field(
         "detection", description="event_time_zero is the last pulse before, or the source pulse"
     )
+    until: str | None = Field(
+        None,
+        description="pulses that begin later after the first are left out, as '3600 s'; of a "
+        "file that is still being written, the last one there when the reduction began",
+    )
 
 
 class PrimaryOptions(Section):

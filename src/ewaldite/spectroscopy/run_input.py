@@ -21,6 +21,7 @@ from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.event_input import converted
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.exposure import Exposure, exposure
+from ewaldite.spectroscopy.live import limit_of
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
 from ewaldite.spectroscopy.plain_table import is_plain
 from ewaldite.spectroscopy.resolve import resolve
@@ -156,7 +157,7 @@ def open_run(
             "Give the raw file; tables are for 'ewaldite spectroscopy convert'.",
         )
     gap = parse_quantity(run.longest_gap, "s", "[[run]] longest_gap")
-    with open_bifrost(path, gap) as raw:
+    with open_bifrost(path, gap, limit_of(run)) as raw:
         converter = resolve(options, run, raw, base)
         frames = [s.pulse_time[[0, -1]] for s in raw.sources if s.pulse_time.size]
         period = converter.primary.frames.period

@@ -26,6 +26,7 @@ from ewaldite.spectroscopy.cut_steps import (
     sum_events,
     turn_background,
 )
+from ewaldite.spectroscopy.live import frozen
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.resolve import sample_frame
@@ -223,6 +224,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     """
     if only is None:
         check(context.options)
+    context = replace(context, options=frozen(context.options, context.base))
     context.work.mkdir(parents=True, exist_ok=True)
     with Executor.of(context.options.computing) as executor:
         steps = workflow(replace(context, executor=executor))

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,72 +10,14 @@ import pytest
 from ewaldite.errors import UserError
 from ewaldite.io.bifrost.events import EventSource, event_group
 from ewaldite.io.bifrost.raw_file import open_bifrost
+from spectroscopy.live_writer import writer
 from spectroscopy.raw_files import Raw, write
 
-# Writes a copy whose events grow, of each triplet to another point, as ESS writes files
-WRITER = """
-import sys, h5py
-source, target, swmr = sys.argv[1:]
-DATA = ("event_id", "event_time_offset", "event_time_zero", "event_index")
-grown = []
-with h5py.File(source) as old, h5py.File(target, "w", libver="latest") as new:
-    def copy(name, node):
-        if isinstance(node, h5py.Group):
-            made = new.require_group(name)
-        elif name.rsplit("/", 1)[1] in DATA:
-            made = new.create_dataset(
-                name, (0,), node.dtype, maxshape=(None,), chunks=(3,)
-            )
-            grown.append((made, node[()]))
-        else:
-            made = new.create_dataset(name, data=node[()])
-        for key, value in node.attrs.items():
-            made.attrs[key] = value
-    old.visititems(copy)
-    new.flush()
-    if swmr == "yes":
-        new.swmr_mode = True
-    for line in iter(sys.stdin.readline, ""):
-        for word in line.split():
-            part, size = word.split("=")
-            for made, values in grown:
-                if made.name.endswith(part):
-                    made.resize((min(int(size), len(values)),))
-                    made[:] = values[: made.shape[0]]
-                    made.flush()
-        print("written", flush=True)
-"""
 EVENTS = {
     (4, 0): [(401 + n, 1_000_000 * n, 2 * n) for n in range(10)],
     (4, 1): [(3101 + n, 1_000_000 * n, 3 * n) for n in range(8)],
     (4, 2): [],
 }
-
-
-class Writer:
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-
-    def write(self, words: str) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(words + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "written\n"
-
-
-@contextmanager
-def writer(source: Path, target: Path, swmr: str = "yes") -> Iterator[Writer]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(source), str(target), swmr],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Writer(process)
-    finally:
-        process.communicate("")
 
 
 @pytest.fixture
@@ -93,6 +31,12 @@ def test_reads_complete_pulses_of_a_file_that_grows(source: Path, tmp_path: Path
     with writer(source, live) as growing:
         growing.write("event_time_zero=9 event_index=9 event_id=4 event_time_offset=4")
         with open_bifrost(live) as raw:
+            # the monitor has counted in four pulses
+            assert [s.pulse_time.size for s in raw.sources] == [4, 4, 4]
+            assert raw.monitor("normalization_monitor").counts.sum() == 4
+        monitor = "normalization_monitor/data/event"
+        growing.write(f"{monitor}_id=9 {monitor}_time_offset=9")
+        with open_bifrost(live) as raw:
             assert raw.live
             first, second, dead = raw.sources
             # pulse 8 has begun, and may still get events
@@ -103,7 +47,7 @@ def test_reads_complete_pulses_of_a_file_that_grows(source: Path, tmp_path: Path
             assert second.pulse_time.size == 8
             assert raw.until == pytest.approx(7 / 14)
             assert "still being written; read up to pulse 8, 0.5 s" in raw.notes[0]
-            assert raw.monitor("normalization_monitor").counts.sum() == 4  # of those flushed
+            assert raw.monitor("normalization_monitor").counts.sum() == 8
         growing.write("event_time_zero=99 event_index=99 event_id=99 event_time_offset=99")
         with open_bifrost(live) as raw:
             assert [s.size for s in raw.sources] == [10, 8, 0]
@@ -153,3 +97,12 @@ def test_until_keeps_what_is_before(source: Path) -> None:
         assert (part.size, part.pulse_time.size) == (3, 6)
         assert sum(len(slab) for slab in part.slabs(2)) == 3
         assert whole.until(99.0) is whole
+
+
+def test_a_limit_holds_whatever_was_written_since(source: Path) -> None:
+    with open_bifrost(source, limit=6.5 / 14) as raw:
+        assert not raw.live
+        assert raw.until == 6.5 / 14
+        assert [s.size for s in raw.sources] == [4, 3, 0]
+        assert raw.monitor("normalization_monitor").counts.sum() == 7
+        assert raw.notes[0] == "read up to pulse 7, 0.4 s after its first one"

@@ -72,6 +72,15 @@ def open_raw(path: PathLike) -> Iterator[h5py.File]:
         raise UserError(asked, found, "Copy it again from where it is whole.") from error
 
 
+def is_live(path: PathLike) -> bool:
+    """Whether a file is being written in a way that lets others read it."""
+    try:
+        with _opened(os.fspath(path)) as file:
+            return bool(file.swmr_mode)
+    except OSError:
+        return False
+
+
 def _opened(name: str) -> h5py.File:
     try:
         return h5py.File(name, "r")

@@ -54,6 +54,8 @@ class RawFile:
         Its entry.
     longest_gap:
         Entries of the logs of angles further apart are not joined by a line; s.
+    limit:
+        Pulses that begin later are left out, s from the first one; infinite for none.
     notes:
         What a user should know of it; grows while it is read.
     """
@@ -61,6 +63,7 @@ class RawFile:
     path: Path
     entry: h5py.Group
     longest_gap: float = LONGEST_GAP
+    limit: float = np.inf
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -126,24 +129,28 @@ class RawFile:
 
     @cached_property
     def until(self) -> float:
-        """Last pulse that takes part, s from the reference; infinite for a finished file."""
-        if not self.live:
-            return np.inf
+        """Last pulse that takes part, s from the reference; infinite where all do."""
+        if np.isfinite(self.limit) or not self.live:
+            return self.limit
         assert self.sources
         return max(float(s.pulse_time[-1]) for s in self.sources if s.size)
 
     def _cut(self, sources: list[EventSource]) -> list[EventSource]:
-        """Of a file that grows, pulses that all triplets with events have: one exposure."""
+        """Of a file that grows, pulses that all that counted have: one exposure."""
         counted = [s for s in sources if s.size]
-        if not self.live or not counted:
+        if not counted or not (self.live or np.isfinite(self.limit)):
             return sources
-        cut = [s.until(min(float(s.pulse_time[-1]) for s in counted)) for s in sources]
+        last = self.limit
+        if not np.isfinite(last):
+            found = [event_group(g) for g in monitor_groups(self.instrument).values()]
+            monitors = [EventSource.of(g, self.reference) for g in found if g is not None]
+            ends = [s.pulse_time[-1] for s in (*counted, *monitors) if s.size]
+            last = float(min(ends))
+        cut = [s.until(last) for s in sources]
         number = max(s.pulse_time.size for s in cut)
-        last = max(float(s.pulse_time[-1]) for s in cut if s.pulse_time.size)
-        self.notes.append(
-            f"the file is still being written; read up to pulse {number:,}, {last:.1f} s after "
-            "its first one"
-        )
+        end = max((float(s.pulse_time[-1]) for s in cut if s.pulse_time.size), default=0.0)
+        said = f"read up to pulse {number:,}, {end:.1f} s after its first one"
+        self.notes.append(f"the file is still being written; {said}" if self.live else said)
         return cut
 
     @cached_property
@@ -275,7 +282,9 @@ class RawFile:
 
 
 @contextmanager
-def open_bifrost(path: Path, longest_gap: float = LONGEST_GAP) -> Iterator[RawFile]:
+def open_bifrost(
+    path: Path, longest_gap: float = LONGEST_GAP, limit: float = np.inf
+) -> Iterator[RawFile]:
     """Open a raw file of BIFROST.
 
     Parameters
@@ -284,6 +293,8 @@ def open_bifrost(path: Path, longest_gap: float = LONGEST_GAP) -> Iterator[RawFi
         The file.
     longest_gap:
         Entries of the logs of angles further apart are not joined by a line; s.
+    limit:
+        Pulses that begin later are left out, s from the first one.
 
     Yields
     ------
@@ -301,4 +312,4 @@ def open_bifrost(path: Path, longest_gap: float = LONGEST_GAP) -> Iterator[RawFi
             raise UserError(
                 f"read {path}", "it holds no NXentry", "Give a NeXus file of BIFROST."
             )
-        yield RawFile(Path(path), next(iter(entries.values())), longest_gap)
+        yield RawFile(Path(path), next(iter(entries.values())), longest_gap, limit)
