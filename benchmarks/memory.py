@@ -133,7 +133,7 @@ def tables(folder: Path, millions: int) -> None:
         template = f"images/{name}_#####.cbf"
         text += LINES.format(name=name, images=template, geometry=name, more="exposure = 1.0")
     options = (
-        '[scale]\nterms = ["a", "b", "c", "d"]\n[map]\nsubdivide = [1, 1, 1]\nd_min = 1.3\n'
+        '[scale]\nterms = ["a", "b", "c", "d"]\n[map]\nsubdivide = [1, 1, 1]\nd_min = 0.6\n'
     )
     (folder / "ewaldite.toml").write_text(text + HEAD + options, encoding="utf-8")
     work = folder / "out" / "work"
@@ -164,6 +164,8 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
     from ewaldite.diffuse import workflow
     from ewaldite.diffuse.config import read_config
     from ewaldite.diffuse.context import Context
+    from ewaldite.diffuse.run_forecast import forecast_run
+    from ewaldite.report.diffuse import report_diffuse
     from ewaldite.run.memory import current_rss, give_back, peak_rss
     from ewaldite.run.steps import run_steps
 
@@ -174,9 +176,8 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
     start = current_rss()
     peaks: dict[str, float] = {}
     held: dict[str, float] = {}
-    predicted: dict[str, float] = {}
 
-    def measured(name: str, run: Callable[[], None]) -> None:
+    def measured(name: str, run: Callable[[], object]) -> None:
         give_back()
         reset_peak()
         held[name] = current_rss()
@@ -184,6 +185,11 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
         peaks[name] = peak_rss()
 
     steps = workflow.workflow(context)
+    asked = ["scale", "merge"] if case == "tables" else [*workflow.stale(context), "report"]
+    planned = forecast_run(context, asked)
+    predicted = {s.needed.step: float(s.plan.predicted_peak) for s in planned.steps}
+    for line in planned.lines():
+        print("   ", line, file=sys.stderr)
     if case == "tables":
         for step in steps:
             if step.name in ("scale", "merge"):
@@ -196,6 +202,8 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
             for s in steps
         ]
         run_steps(wrapped, context.work / "state.json", context.log)
+        images = {entry.options.name: entry.sample(0) for entry in context.entries}
+        measured("report", lambda: report_diffuse(context.out, images))
     return {"start": start, "held": held, "peaks": peaks, "predicted": predicted}
 
 
@@ -234,7 +242,7 @@ def no_spots(path: Path) -> None:
     save(path, sc.DataArray(data, coords=one, masks=masks, name="intensity"))
 
 
-def measured(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, Any]:
+def measured_case(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, Any]:
     """Run one job in a process of its own."""
     if case != "tables":
         shutil.rmtree(folder / "out", ignore_errors=True)
@@ -283,7 +291,7 @@ def main() -> None:
         both = (1, 2) if case in ("few", "many") else (1,)
         for workers in [arguments.workers] if arguments.workers else both:
             title = f"{case}, {workers} worker{'s' if workers > 1 else ''}"
-            show(title, measured(folder, case, workers, memory))
+            show(title, measured_case(folder, case, workers, memory))
 
 
 if __name__ == "__main__":

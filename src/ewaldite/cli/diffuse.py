@@ -53,7 +53,7 @@ def run(
 ) -> None:
     """Do everything that is not done yet: images to map, with a report."""
     if dry_run:
-        _say_what_is_stale(config, computing)
+        _say_what_would_be_done(config, computing)
         return
     context = _context(config, computing)
     _run(context, None)
@@ -120,16 +120,23 @@ def demo(
     console.print(f"Truth comparison   {context.path('truth.txt')}", markup=False)
 
 
-def _say_what_is_stale(config: Path, computing: Computing) -> None:
+def _say_what_would_be_done(config: Path, computing: Computing) -> None:
     from ewaldite.diffuse.context import Context
+    from ewaldite.diffuse.run_forecast import forecast_run
     from ewaldite.diffuse.workflow import stale
 
     # Without log and journal: nothing is written
-    reasons = stale(Context(_options(config, computing), config.parent))
+    context = Context(_options(config, computing), config.parent)
+    reasons = stale(context)
+    planned = forecast_run(context, [*reasons, "report"] if reasons else [])
     console = Console()
-    for name, reason in reasons.items():
-        console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(reasons)} steps to do", highlight=False)
+    for line in (
+        *(f"{name}: {reason}" for name, reason in reasons.items()),
+        f"{len(reasons)} steps to do",
+        *planned.lines(),
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    planned.check()
 
 
 def _options(config: Path, computing: Computing) -> DiffuseOptions:

@@ -187,7 +187,7 @@ class Context:
 
     def good_of(self, entry: SweepInput) -> NDArray[np.bool_]:
         """Pixels that take part of a sweep that was opened elsewhere; dims (slow, fast)."""
-        masks = load(self.path("masks.nxs"))[entry.options.name]
+        masks = load(self.path("masks.nxs"), item=entry.options.name)
         good = np.ones(entry.sweep.image_shape, dtype=bool)
         for mask in masks.values():
             good &= ~mask.values

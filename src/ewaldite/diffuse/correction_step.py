@@ -10,7 +10,7 @@ import scipp as sc
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.sweep_input import SweepInput
 from ewaldite.geometry.pixel_corrections import PixelCorrections, pixel_corrections
-from ewaldite.io.nexus import save
+from ewaldite.io.nexus import GroupWriter
 from ewaldite.model.experiment import Panel
 
 _PIXELS = 1 << 18
@@ -29,8 +29,9 @@ def write_corrections(context: Context) -> None:
 
     The sums of the images use the geometry of each wedge; this file shows what they are.
     """
-    images = {entry.options.name: correction_images(entry) for entry in context.entries}
-    save(context.path("corrections.nxs"), sc.DataGroup(images), context.provenance())
+    with GroupWriter(context.path("corrections.nxs"), context.provenance()) as writer:
+        for entry in context.entries:
+            writer.put(entry.options.name, correction_images(entry))
 
 
 def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:

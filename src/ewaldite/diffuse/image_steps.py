@@ -17,6 +17,7 @@ from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.memory import BAND_COST, predict_need
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.shard_file import load_wedge, save_wedge
+from ewaldite.diffuse.sweep_input import SweepInput
 from ewaldite.diffuse.sweep_mask import sweep_mask
 from ewaldite.diffuse.trace import BAND_PIXELS
 from ewaldite.diffuse.wedge_job import WedgeJob
@@ -24,7 +25,7 @@ from ewaldite.diffuse.wedge_store import Shard, Summary, SummaryStore, WedgeKeys
 from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.diffuse.wedge_work import WedgeWork, wedge_job
 from ewaldite.io.atomic import write_text
-from ewaldite.io.nexus import save
+from ewaldite.io.nexus import GroupWriter
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, ShardStore
@@ -51,22 +52,27 @@ def mask_pixels(context: Context) -> None:
     context.log.info("space group %s", context.group.name)
     if context.options.map.d_min is not None:
         check_map_size(context)
-    masks = {}
-    for entry in context.entries:
-        mask = sweep_mask(entry, context.options, context.base)
-        name = entry.options.name
-        masks[name] = sc.DataGroup(
-            {
-                reason: sc.array(dims=["slow", "fast"], values=excluded)
-                for reason, excluded in mask.reasons.items()
-            }
-        )
-        good = int(mask.good.sum())
-        context.log.info("mask of %s: %d of %d pixels take part", name, good, mask.good.size)
-        for reason, count in mask.counts().items():
-            if count:
-                context.log.info("  %s: %d pixels", reason, count)
-    save(context.path("masks.nxs"), sc.DataGroup(masks), context.provenance())
+    with GroupWriter(context.path("masks.nxs"), context.provenance()) as writer:
+        for entry in context.entries:
+            writer.put(entry.options.name, _mask_of(context, entry))
+
+
+def _mask_of(context: Context, entry: SweepInput) -> sc.DataGroup[sc.Variable]:
+    """Named masks of a sweep, counted in the log."""
+    mask = sweep_mask(entry, context.options, context.base)
+    good = int(mask.good.sum())
+    context.log.info(
+        "mask of %s: %d of %d pixels take part", entry.options.name, good, mask.good.size
+    )
+    for reason, count in mask.counts().items():
+        if count:
+            context.log.info("  %s: %d pixels", reason, count)
+    return sc.DataGroup(
+        {
+            reason: sc.array(dims=["slow", "fast"], values=excluded)
+            for reason, excluded in mask.reasons.items()
+        }
+    )
 
 
 def filter_images(context: Context) -> None:
@@ -84,7 +90,7 @@ def filter_images(context: Context) -> None:
             memory_budget(context.options.run.memory),
             processors=context.options.run.workers or usable_processors(),
             shards=len(shards),
-            max_bands=max(_most_bands(job) for job in jobs),
+            max_bands=max(most_bands(job) for job in jobs),
             band_cost=BAND_COST,
         )
         context.log.info("%s", plan)
@@ -147,7 +153,7 @@ def _say(context: Context, summaries: Sequence[Summary]) -> None:
         )
 
 
-def _most_bands(job: WedgeJob) -> int:
+def most_bands(job: WedgeJob) -> int:
     """Bands that a detector can be cut into."""
     rows = job.entry.features(job.entry.sweep.wedges[0]).band_rows(BAND_PIXELS)
     return int(-(-job.good.shape[0] // rows))
@@ -234,13 +240,27 @@ def _numbers(context: Context) -> range:
 
 def _job(context: Context, number: int) -> WedgeJob:
     entry = context.entries[number]
-    return wedge_job(context, entry, _bins(context, number, context.good(number)))
+    bins = bins_of(context, number, context.good(number))
+    if context.options.filter.max_count == "auto" and bins:
+        name = context.options.sweep[number].name
+        context.log.info("filter of %s: counts up to %d", name, bins - 1)
+    return wedge_job(context, entry, bins)
 
 
-def _bins(
+def bins_of(
     context: Context, number: int, good: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 ) -> int:
-    """Length of the histograms that the filter wants."""
+    """Length of the histograms that the filter wants of a sweep, 0 if it wants none.
+
+    Parameters
+    ----------
+    context:
+        The run.
+    number:
+        Of the sweep; a few of its frames are read.
+    good:
+        Pixels that take part; dims (slow, fast).
+    """
     options, entry = context.options.filter, context.entries[number]
     if options.method != "poisson":
         return 0
@@ -248,8 +268,4 @@ def _bins(
         return options.max_count + 1
     chosen = np.unique(np.linspace(0, len(entry.images) - 1, _SAMPLE_FRAMES).astype(int))
     sample = np.stack([entry.sample(int(i)) for i in chosen])
-    max_count = automatic_max_count(sample, good)
-    context.log.info(
-        "filter of %s: counts up to %d", context.options.sweep[number].name, max_count
-    )
-    return max_count + 1
+    return automatic_max_count(sample, good) + 1

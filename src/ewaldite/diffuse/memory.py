@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +35,10 @@ _WALK_BYTES = 1 << 20
 # Of a run: its first pixel and its row
 _RUN_BYTES = 8
 
+#: What the program itself holds with its libraries and kernels once it has worked on images.
+WITH_IMAGES = 340_000_000
+#: The same as long as it has seen none.
+WITHOUT_IMAGES = 255_000_000
 #: What another band of the detector costs, as part of the work on a wedge: its images are read,
 #: and their pixels are looked at, once more.
 BAND_COST = 0.07
@@ -61,7 +66,7 @@ def predict_need(jobs: Sequence[WedgeJob]) -> Need:
     wedges = [_wedge_need(job, max(job.entry.sweep.wedges, key=len)) for job in jobs]
     image = max(job.good.size * _pixel_bytes(job) for job in jobs) + _WALK_BYTES
     return Need(
-        base=current_rss() + pixels * len(jobs),
+        base=max(current_rss(), WITH_IMAGES) + pixels * len(jobs),
         worker=image + max(need.worker for need in wedges),
         shard=max(need.shard for need in wedges),
         finish=max(need.finish for need in wedges),
@@ -82,8 +87,9 @@ def _wedge_need(job: WedgeJob, wedge: Wedge) -> Need:
     columns = walk.BACKGROUND
     if job.entry.background is not None:
         columns = walk.COLUMNS + len(job.partition.grids)
-    # Most counts do not occur in a voxel; a sum of Poisson variables fills a third at most
-    sparse = _ENTRY_BYTES * (4 + job.bins / 4) * (job.bins > 0)
+    # Most counts do not occur in a voxel, and fewer than it has pixels
+    pairs = np.count_nonzero(job.good) * len(wedge) / voxels
+    sparse = _ENTRY_BYTES * (4 + min(job.bins, pairs) / 4) * (job.bins > 0)
     total = rows * (_ROW_BYTES + 8 * columns) + voxels * _VOXEL_BYTES
     neighbours = 4 * len(ball_offsets(job.options.filter.window))
     filtered = voxels * (neighbours + _FILTER_BYTES)
@@ -187,8 +193,7 @@ def expected_voxels(
         Number of voxels.
     """
     features, number = _sample(job, wedge), int(np.count_nonzero(job.good))
-    one = float(np.prod(per_cell)) * float(np.abs(np.linalg.det(_matrices(job, wedge)[0])))
-    volume = one * float(features[:, walk.SWEPT].mean()) * number * len(wedge)
+    one, volume = _voxels_swept(job, wedge, per_cell, features)
     panel, beam = wedge.panels[0], wedge.beam
     scattered = features[:, walk.SX : walk.SZ + 1] + beam.s0
     cosine = np.abs(scattered @ panel.normal) * beam.wavelength
@@ -196,6 +201,47 @@ def expected_voxels(
     sheet = float(solid) / beam.wavelength**2 * one ** (2 / 3)
     stays = number * (1.0 + expected_changes(job, wedge))
     return float(min(volume + 1.5 * sheet + 1.0, stays))
+
+
+def expected_voxels_of_sweep(job: WedgeJob, per_cell: Sequence[int]) -> tuple[float, float]:
+    """Predict how many voxels all wedges of a sweep see, one after the other and together.
+
+    Wedges that follow one another share the voxels at their border.
+
+    Parameters
+    ----------
+    job:
+        What the wedges of the sweep have in common.
+    per_cell:
+        As in :func:`expected_voxels`.
+
+    Returns
+    -------
+    :
+        Sum over the wedges, and number of different voxels.
+    """
+    lengths = Counter(len(wedge) for wedge in job.entry.sweep.wedges)
+    first = {len(wedge): wedge for wedge in reversed(job.entry.sweep.wedges)}
+    total = volume = surface = 0.0
+    for length, number in lengths.items():
+        one = expected_voxels(job, first[length], per_cell)
+        _, swept = _voxels_swept(job, first[length], per_cell, _sample(job, first[length]))
+        total += number * one
+        volume += number * swept
+        surface = max(surface, one - swept)
+    return total, min(volume + surface, total)
+
+
+def _voxels_swept(
+    job: WedgeJob,
+    wedge: Wedge,
+    per_cell: Sequence[int] | NDArray[np.int64],
+    features: FloatArray,
+) -> tuple[float, float]:
+    """Voxels a unit of reciprocal volume, and the volume that a wedge sweeps in voxels."""
+    one = float(np.prod(per_cell)) * float(np.abs(np.linalg.det(_matrices(job, wedge)[0])))
+    pixels = int(np.count_nonzero(job.good)) * len(wedge)
+    return one, one * float(features[:, walk.SWEPT].mean()) * pixels
 
 
 def _sample(job: WedgeJob, wedge: Wedge) -> FloatArray:

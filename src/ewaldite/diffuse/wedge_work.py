@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ewaldite.crystal.cell import cell_from_axes, orthogonalization
 from ewaldite.diffuse.context import Context
@@ -82,7 +83,9 @@ class WedgeWork:
             return self.jobs[number]
 
 
-def wedge_job(context: Context, entry: SweepInput, bins: int) -> WedgeJob:
+def wedge_job(
+    context: Context, entry: SweepInput, bins: int, good: NDArray[np.bool_] | None = None
+) -> WedgeJob:
     """What the wedges of a sweep have in common.
 
     Parameters
@@ -93,6 +96,8 @@ def wedge_job(context: Context, entry: SweepInput, bins: int) -> WedgeJob:
         The sweep.
     bins:
         Length of the filter's histograms.
+    good:
+        Pixels that take part; those of the mask step's file if None; dims (slow, fast).
 
     Returns
     -------
@@ -104,7 +109,7 @@ def wedge_job(context: Context, entry: SweepInput, bins: int) -> WedgeJob:
     return WedgeJob(
         entry=entry,
         options=context.options,
-        good=context.good_of(entry),
+        good=context.good_of(entry) if good is None else good,
         partition=context.partition,
         bins=bins,
         reciprocal_lengths=np.linalg.norm(np.linalg.inv(orthogonalization(cell)), axis=1),

@@ -18,10 +18,12 @@ from ewaldite.diffuse.image_steps import (
 from ewaldite.diffuse.maps.files import map_name
 from ewaldite.diffuse.maps.steps import make_maps, make_pdf
 from ewaldite.diffuse.merging.steps import MERGED, merge_observations
+from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.scaling.steps import scale_observations, start_files
 from ewaldite.diffuse.table_steps import combine_tables, export_tables, integrate_wedges
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.forecast import Forecast
 from ewaldite.run.steps import Step, run_steps, stale_steps
 
 STEPS = (
@@ -217,8 +219,20 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     if context.options.contents.given and (only is None or "rescale" in only):
         # told now, not after an hour with the images
         read_contents(context.options.contents, context.base, context.cell)
+    planned = plan(context, only)
+    for line in planned.lines():
+        context.log.info("plan: %s", line)
+    planned.check()
     context.work.mkdir(parents=True, exist_ok=True)
     return run_steps(workflow(context), context.work / "state.json", context.log, only)
+
+
+def plan(context: Context, only: Sequence[str] | None = None) -> Forecast:
+    """Predict the memory of the steps that :func:`run` would do, and plan them.
+
+    Parameters and errors are those of :func:`run`; nothing is done.
+    """
+    return forecast_run(context, list(stale(context, only)))
 
 
 def _check_asked(context: Context, name: str) -> None:
@@ -235,6 +249,6 @@ def _check_asked(context: Context, name: str) -> None:
         )
 
 
-def stale(context: Context) -> dict[str, str]:
+def stale(context: Context, only: Sequence[str] | None = None) -> dict[str, str]:
     """Steps that :func:`run` would do now, with the reasons."""
-    return stale_steps(workflow(context), context.work / "state.json")
+    return stale_steps(workflow(context), context.work / "state.json", only)

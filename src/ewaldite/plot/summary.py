@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +17,12 @@ from ewaldite.plot.style import FAINT, INK, new_figure, resolution_axis, robust_
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NORMALS: tuple[Normal, ...] = ("l", "k", "h")
+#: Axes that the planes of the picture are normal to.
+NORMALS: tuple[Normal, ...] = ("l", "k", "h")
 
 
 def summary_figure(
-    array: sc.DataArray,
+    array: sc.DataArray | Mapping[Normal, sc.DataArray],
     cell: ArrayLike,
     curve: sc.DataArray,
     *,
@@ -35,7 +36,8 @@ def summary_figure(
     Parameters
     ----------
     array:
-        dims (h, k, l), with the origin inside; see :func:`ewaldite.plot.slices.cut`.
+        dims (h, k, l), with the origin inside; see :func:`ewaldite.plot.slices.cut`. Of a map
+        that is larger than memory, the part of it about the origin for each normal.
     cell:
         a, b, c, α, β, γ; Å and degrees.
     curve:
@@ -49,19 +51,20 @@ def summary_figure(
     rings:
         Spacings d, Å, at which circles are drawn.
     """
-    layers = [cut(array, normal, 0.0) for normal in _NORMALS]
+    parts = array if isinstance(array, Mapping) else dict.fromkeys(NORMALS, array)
+    layers = [cut(parts[normal], normal, 0.0) for normal in NORMALS]
     limits = robust_limits(np.concatenate([layer.values.ravel() for layer in layers]))
     figure = new_figure(11.0, 9.2)
     figure.set_layout_engine("compressed", w_pad=0.15, h_pad=0.15)
     grid = figure.add_gridspec(2, 2)
     places = [(0, 0), (0, 1), (1, 0)]
     drawn = []
-    for place, normal, layer in zip(places, _NORMALS, layers, strict=True):
+    for place, normal, layer in zip(places, NORMALS, layers, strict=True):
         axes = figure.add_subplot(grid[place])
         mesh = draw_slice(axes, layer, cell, limits=limits, colours=colours, rings=rings)
         axes.set_title(plane_name(normal, 0.0), fontsize=13, color=INK, style="italic", pad=6)
         drawn.append(axes)
-    colour_bar(figure, mesh, drawn[:2], array)
+    colour_bar(figure, mesh, drawn[:2], parts[NORMALS[0]])
     radial = figure.add_subplot(grid[1, 1])
     draw_radial(radial, curve)
     resolution_axis(radial)

@@ -13,11 +13,11 @@ import scipp as sc
 from ewaldite.diffuse.context import LEFT_OUT
 from ewaldite.diffuse.maps.files import map_name
 from ewaldite.diffuse.maps.parts import Part
-from ewaldite.io.nexus import load, read_info, shell_means
+from ewaldite.io.nexus import item_names, load, read_info, shell_means
 from ewaldite.plot.detector import detector_figure
 from ewaldite.plot.radial import radial_figure
 from ewaldite.plot.style import figure_bytes, save_figure
-from ewaldite.plot.summary import summary_figure
+from ewaldite.plot.summary import NORMALS, summary_figure
 from ewaldite.report.absolute import absolute_section
 from ewaldite.report.model import Figure, Section, Table
 from ewaldite.report.page import write_report
@@ -49,13 +49,14 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
     shown = _map_to_show(out)
     info = read_info(shown)
     provenance = info.provenance
-    density = load(shown)
     # a file of an earlier run with [contents] may lie there still
-    is_absolute = "intensity_unit" in density.coords
-    merged = load(out / ("absolute.nxs" if is_absolute else "merged.nxs"))
+    is_absolute = "intensity_unit" in info.columns
+    merged = _merged(out / ("absolute.nxs" if is_absolute else "merged.nxs"))
     cell = info.sample.cell
     if cell is None:
         raise ValueError("a map of a run carries its cell")
+    # a map may be larger than memory; its planes are not
+    planes = {normal: load(shown, within={normal: (0.0, 0.0)}) for normal in NORMALS}
     curve = shell_means(merged, cell)
     if curve is None:
         raise ValueError("a merged table of a run carries |s|")
@@ -63,7 +64,7 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
         curve.coords["intensity_unit"] = merged.coords["intensity_unit"]
     title = "Diffuse scattering"
     picture = summary_figure(
-        density, cell, curve, title=title, footnote=f"ewaldite {provenance.version}"
+        planes, cell, curve, title=title, footnote=f"ewaldite {provenance.version}"
     )
     save_figure(out / "report.png", picture)
     summary = Figure(
@@ -72,7 +73,7 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
     sections = [
         Section("Map", text=_crystal(info.sample, merged), figures=(summary,)),
         *statistics_sections(out),
-        scaling_section(out, tuple(load(out / "masks.nxs"))),
+        scaling_section(out, tuple(item_names(out / "masks.nxs"))),
         *([absolute_section(out)] if is_absolute else []),
         _filter(out),
         *_masks(out, images or {}),
@@ -91,6 +92,14 @@ def report_diffuse(out: Path, images: Mapping[str, Any] | None = None) -> tuple[
         provenance=provenance,
     )
     return out / "report.html", out / "report.png"
+
+
+def _merged(path: Path) -> sc.DataArray:
+    """The merged table with the columns that are shown."""
+    wanted = (*"hkl", "s", "counts", "multiplicity", "intensity_unit")
+    there = read_info(path).columns
+    table: sc.DataArray = load(path, columns=[name for name in wanted if name in there])
+    return table
 
 
 def _map_to_show(out: Path) -> Path:
@@ -135,7 +144,8 @@ def _filter(out: Path) -> Section:
 
 def _masks(out: Path, images: Mapping[str, Any]) -> list[Section]:
     sections = []
-    for sweep, group in load(out / "masks.nxs").items():
+    for sweep in item_names(out / "masks.nxs"):
+        group = load(out / "masks.nxs", item=sweep)
         masks = {name: mask.values for name, mask in group.items() if mask.values.any()}
         total = int(np.prod(next(iter(group.values())).shape))
         counts = {name: int(mask.sum()) for name, mask in masks.items()}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ewaldite.errors import UserError
-from ewaldite.io.nexus import Sample, iterate, load, read_info, save
+from ewaldite.io.nexus import GroupWriter, Sample, item_names, iterate, load, read_info, save
 from ewaldite.io.nexus.layout import FORMAT
 from ewaldite.model.grid import Grid
 from ewaldite.model.provenance import Provenance
@@ -124,3 +124,54 @@ def test_nonsense_in_an_attribute(node: str, attribute: str, value: object, path
 def test_only_tables_have_rows(path: Path) -> None:
     with pytest.raises(UserError, match="it holds a map"):
         next(iterate(path))
+
+
+def test_a_part_of_a_map_is_that_part(tmp_path: Path) -> None:
+    shape = {"h": 9, "k": 5, "l": 4}
+    values, spread, chance = np.random.default_rng(8).random((3, 9, 5, 4))
+    axes = {x: sc.array(dims=[x], values=np.arange(n) / 3 - 1) for x, n in shape.items()}
+    whole = sc.DataArray(
+        sc.array(dims=list(shape), values=values, variances=spread),
+        coords=axes,
+        masks={"absent": sc.array(dims=list(shape), values=chance < 0.5)},
+    )
+    path = tmp_path / "map.nxs"
+    save(path, whole)
+    assert sc.identical(load(path, within={"k": (0.0, 0.0)}), whole["k", 3:4])
+    # a border belongs to both voxels that meet there
+    assert sc.identical(load(path, within={"h": (-0.5, 0.5)}), whole["h", 1:6])
+    found = load(path, within={"h": (0.0, 0.3), "l": (-9.0, -0.9)})
+    assert sc.identical(found, whole["h", 3:5]["l", :1])
+    with pytest.raises(UserError, match=r"the map reaches from -1\.16667 to 0\.5"):
+        load(path, within={"k": (2.0, 3.0)})
+
+
+def test_items_of_a_group_are_written_and_read_one_by_one(tmp_path: Path) -> None:
+    items = {
+        "b": sc.DataGroup({"x": sc.arange("slow", 3.0)}),
+        "a": sc.DataGroup({"x": sc.scalar(2), "note": "text"}),
+        "a b.c": sc.arange("slow", 4),
+    }
+    one, other = tmp_path / "one.nxs", tmp_path / "other.nxs"
+    save(one, sc.DataGroup(items))
+    with GroupWriter(other) as writer:
+        for name, item in items.items():
+            writer.put(name, item)
+    for path in (one, other):
+        assert item_names(path) == ["b", "a", "a b.c"]
+        assert sc.identical(load(path), sc.DataGroup(items))
+        for name, item in items.items():
+            assert sc.identical(load(path, item=name), item)
+    with pytest.raises(UserError, match="read 'c' from"):
+        load(one, item="c")
+
+
+def test_a_group_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    def write() -> None:
+        with GroupWriter(tmp_path / "group.nxs") as writer:
+            writer.put("a", sc.scalar(1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
+    assert not list(tmp_path.iterdir())

@@ -84,7 +84,7 @@ def test_one_row_and_one_column_can_be_read(file: h5py.File) -> None:
     obj.data.values = [1.0, 2.0]
     obj.coords["h"] = sc.array(dims=["voxel"], values=[5, 6])
     obj.coords["k"] = sc.array(dims=["voxel"], values=[7, 8])
-    part = read_node(write_node(file, "table", obj), slice(1, 2), ["k"])
+    part = read_node(write_node(file, "table", obj), {"voxel": slice(1, 2)}, ["k"])
     assert part.values.tolist() == [2.0]
     assert part.coords["k"].values.tolist() == [8]
     assert "h" not in part.coords

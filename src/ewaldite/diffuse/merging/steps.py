@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.export import panel_of
 from ewaldite.diffuse.maps.map_size import check_map_size
+from ewaldite.diffuse.memory import WITHOUT_IMAGES
 from ewaldite.diffuse.merging.bragg import merge_bragg
 from ewaldite.diffuse.merging.bragg_positions import CELLS, bragg_positions
 from ewaldite.diffuse.merging.quality import Resolution
 from ewaldite.diffuse.merging.stream import Merge, merge_blocks
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import reindexed
+from ewaldite.diffuse.run_sizes import possible_voxels
 from ewaldite.diffuse.scaling.steps import load_model, scaled_blocks
+from ewaldite.diffuse.step_needs import MOST_SLABS, SLAB_COST, merge_need
 from ewaldite.diffuse.table_steps import rotation_of
-from ewaldite.io.nexus import TableWriter, iterate, load, save
+from ewaldite.io.nexus import TableWriter, iterate, load, read_info, save
 from ewaldite.model.grid import Grid
+from ewaldite.run.budget import memory_budget
 from ewaldite.run.memory import current_rss, give_back
+from ewaldite.run.plan import plan_workers
 
+#: The table on the map's grid.
+FINE = "merged.nxs"
 #: Results of the step, without their suffix.
 MERGED = ("merged", "statistics", "merged_coarse", "bragg_merged")
 # A chunk of a file: a block is held some four times over while it is read
@@ -44,7 +52,7 @@ def merge_observations(context: Context) -> None:
     options = context.options
     fine = _merge(
         context,
-        "merged.nxs",
+        FINE,
         lambda: _blocks(context),
         options.map.grid,
         Resolution(context.metric, context.d_min, options.merge.shells),
@@ -96,8 +104,9 @@ def _merge(
     grid: Grid,
     resolution: Resolution | None,
 ) -> Merge:
-    """Merge a table, and write it slab by slab."""
+    """Merge a table, and write it slab by slab, in as few slabs as memory allows."""
     options = context.options.merge
+    slabs = _slabs(context, name, grid, statistics=resolution is not None)
     path, sample = context.path(name), context.sample(grid)
     with TableWriter(path, context.provenance(), sample=sample) as writer:
         return merge_blocks(
@@ -115,8 +124,34 @@ def _merge(
             half_sets=options.half_sets,
             angle=lambda o: rotation_of(context, o.sweep, o.iz),
             rotation_width=options.rotation_degrees,
+            slabs=slabs,
             take=writer.append,
         )
+
+
+def _slabs(context: Context, name: str, grid: Grid, *, statistics: bool) -> int:
+    """Slabs of voxels that a merge of a table is cut into under the budget."""
+    fine = name == FINE
+    source = context.work / "map_observations.nxs" if fine else context.path("observations.nxs")
+    rows = read_info(source).sizes["voxel"]
+    need = merge_need(
+        rows,
+        min(rows, possible_voxels(context, grid)),
+        len(context.entries),
+        context.options.merge,
+        statistics=statistics,
+    )
+    plan = plan_workers(
+        replace(need, base=max(current_rss(), WITHOUT_IMAGES)),
+        memory_budget(context.options.run.memory),
+        processors=1,
+        shards=1,
+        max_bands=MOST_SLABS,
+        band_cost=SLAB_COST,
+    )
+    if plan.bands > 1:
+        context.log.info("merge: %s in %d slabs, %s", name, plan.bands, plan)
+    return plan.bands
 
 
 def _blocks(context: Context) -> Iterator[Observations]:

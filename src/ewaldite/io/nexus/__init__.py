@@ -6,6 +6,7 @@ from ewaldite.io.nexus.read import (
     FileInfo,
     is_foreign_hdf5,
     is_result,
+    item_names,
     iterate,
     load,
     read_info,
@@ -13,15 +14,17 @@ from ewaldite.io.nexus.read import (
 from ewaldite.io.nexus.sample import Sample
 from ewaldite.io.nexus.shells import shell_means
 from ewaldite.io.nexus.table import MapWriter, TableWriter
-from ewaldite.io.nexus.write import save
+from ewaldite.io.nexus.write import GroupWriter, save
 
 __all__ = [
     "FileInfo",
+    "GroupWriter",
     "MapWriter",
     "Sample",
     "TableWriter",
     "is_foreign_hdf5",
     "is_result",
+    "item_names",
     "iterate",
     "load",
     "read_info",

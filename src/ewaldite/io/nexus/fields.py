@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -10,7 +11,7 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.errors import UserError
-from ewaldite.io.nexus.layout import TABLE_DIMS, clean_name, new_dataset, text, unit_text
+from ewaldite.io.nexus.layout import clean_name, new_dataset, text, unit_text
 
 _NUMBERS = {"float64", "float32", "int64", "int32", "bool"}
 _KNOWN = _NUMBERS | {"string", "datetime64", "vector3"}
@@ -74,15 +75,17 @@ def extend_variable(dataset: h5py.Dataset, variable: sc.Variable) -> None:
             _append(dataset.parent[f"{stored}_{end}"], values)
 
 
-def read_variable(dataset: h5py.Dataset, rows: slice = slice(None)) -> sc.Variable:
+def read_variable(
+    dataset: h5py.Dataset, part: Mapping[str, slice] | None = None
+) -> sc.Variable:
     """Invert :func:`write_variable`.
 
     Parameters
     ----------
     dataset:
         What was written.
-    rows:
-        Rows wanted of a variable whose first dim is that of a table; others are read whole.
+    part:
+        What is wanted along some dims; all along others.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def read_variable(dataset: h5py.Dataset, rows: slice = slice(None)) -> sc.Variab
     """
     dims = [str(dim) for dim in json.loads(text(dataset.attrs["dims"]))]
     dtype = text(dataset.attrs["dtype"])
-    selection: Any = rows if dims and dims[0] in TABLE_DIMS else ()
+    selection: Any = tuple((part or {}).get(dim, slice(None)) for dim in dims)
     unit = _read_unit(dataset)
     if dtype == "string":
         strings = dataset.asstr()[selection]

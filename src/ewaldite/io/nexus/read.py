@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike
-from ewaldite.io.nexus.layout import FORMAT, text
+from ewaldite.io.nexus.layout import FORMAT, TABLE_DIMS, text
 from ewaldite.io.nexus.sample import Sample, read_sample
 from ewaldite.io.nexus.tree import read_names, read_node
 from ewaldite.model.provenance import Provenance
@@ -56,6 +57,8 @@ def load(
     *,
     rows: tuple[int, int] | None = None,
     columns: Collection[str] | None = None,
+    item: str | None = None,
+    within: Mapping[str, tuple[float, float]] | None = None,
 ) -> Any:
     """Read a scipp object that :func:`~ewaldite.io.nexus.save` or a table writer wrote.
 
@@ -67,6 +70,11 @@ def load(
         Of a table, the rows from the first number up to, not including, the second.
     columns:
         Of a table or map, the coordinates to read; the data and masks always are.
+    item:
+        Of a group, the one item to read.
+    within:
+        Of a map, for some of its dims the first and the last value of the coordinate; voxels
+        that lie or reach between them are read.
 
     Returns
     -------
@@ -81,7 +89,51 @@ def load(
         column.
     """
     with open_result(path) as entry:
-        return read_node(_object(entry), slice(*(rows or (None, None))), columns)
+        node = _object(entry)
+        if item is not None:
+            return read_node(_item(node, item, path))
+        part = dict.fromkeys(TABLE_DIMS, slice(*rows)) if rows else {}
+        part |= {dim: _between(node, dim, *ends) for dim, ends in (within or {}).items()}
+        return read_node(node, part, columns)
+
+
+def item_names(path: PathLike) -> list[str]:
+    """Names of the items of a group in a file.
+
+    Raises
+    ------
+    UserError
+        As :func:`load`, and if the file holds no group.
+    """
+    with open_result(path) as entry:
+        found: list[str] = json.loads(text(_object(entry).attrs["order"]))
+        return found
+
+
+def _item(node: h5py.Group, name: str, path: PathLike) -> h5py.Group:
+    for child in node.values():
+        if isinstance(child, h5py.Group) and text(child.attrs["name"]) == name:
+            return child
+    raise UserError(
+        f"read '{name}' from {os.fspath(path)}",
+        "it holds none of this name",
+        "Make it again with the sweeps as they are named now.",
+    )
+
+
+def _between(node: h5py.Group, dim: str, first: float, last: float) -> slice:
+    """Voxels whose extent along an axis of centres touches a range."""
+    centre = np.asarray(node[dim])
+    half = abs(float(centre[1] - centre[0])) / 2 if centre.size > 1 else 0.5
+    reach = half * (1 + 1e-9)
+    inside = np.flatnonzero((centre >= first - reach) & (centre <= last + reach))
+    if not inside.size:
+        raise UserError(
+            f"read the voxels at {dim} = {first:g} … {last:g}",
+            f"the map reaches from {centre[0] - half:g} to {centre[-1] + half:g}",
+            "Choose a value inside.",
+        )
+    return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
 def iterate(
@@ -118,7 +170,8 @@ def iterate(
             )
         total = next(iter(_sizes(node).values()))
         for start in range(0, max(total, 1), rows):
-            yield read_node(node, slice(start, start + rows), columns)
+            part = dict.fromkeys(TABLE_DIMS, slice(start, start + rows))
+            yield read_node(node, part, columns)
 
 
 def read_info(path: PathLike) -> FileInfo:

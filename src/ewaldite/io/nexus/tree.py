@@ -63,7 +63,9 @@ def write_node(parent: h5py.Group, name: str, obj: Any, *, grows: bool = False) 
 
 
 def read_node(
-    group: h5py.Group, rows: slice = slice(None), columns: Collection[str] | None = None
+    group: h5py.Group,
+    part: Mapping[str, slice] | None = None,
+    columns: Collection[str] | None = None,
 ) -> Any:
     """Invert :func:`write_node`.
 
@@ -71,8 +73,8 @@ def read_node(
     ----------
     group:
         What was written.
-    rows, columns:
-        Of a table: the rows and the coordinates wanted, all if None.
+    part, columns:
+        Of a data array: by dim what is wanted along it, and the coordinates; all if None.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def read_node(
     """
     content = text(group.attrs["content"])
     if content == "data_array":
-        return _read_array(group, rows, columns)
+        return _read_array(group, part or {}, columns)
     if content == "variable":
         return read_variable(group["value"])
     if content == "plain":
@@ -139,17 +141,17 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
 
 
 def _read_array(
-    group: h5py.Group, rows: slice, columns: Collection[str] | None
+    group: h5py.Group, part: Mapping[str, slice], columns: Collection[str] | None
 ) -> sc.DataArray:
     signal = group[text(group.attrs["signal"])]
-    array = sc.DataArray(read_variable(signal, rows), name=text(signal.attrs["name"]))
+    array = sc.DataArray(read_variable(signal, part), name=text(signal.attrs["name"]))
     unknown = set(columns or ())
     for dataset in datasets(group):
         role, name = text(dataset.attrs["role"]), text(dataset.attrs.get("name", ""))
         if role == "mask":
-            array.masks[name] = read_variable(dataset, rows)
+            array.masks[name] = read_variable(dataset, part)
         elif role == "coord" and (columns is None or name in columns):
-            array.coords[name] = read_variable(dataset, rows)
+            array.coords[name] = read_variable(dataset, part)
             array.coords.set_aligned(name, bool(dataset.attrs["aligned"]))
             unknown.discard(name)
     if unknown:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -66,6 +67,69 @@ def save(
         if isinstance(obj, sc.DataArray) and kind == "table":
             shells = shell_means(obj, crystal.cell)
         finish_file(entry, node, shells, record, crystal)
+
+
+class GroupWriter:
+    """Write a data group whose items never are in memory together.
+
+    A context manager: the file appears under its name when the block ends without an
+    exception, and holds what :func:`save` would have written of a group of the items::
+
+        with GroupWriter("masks.nxs") as writer:
+            for name, item in items:
+                writer.put(name, item)
+
+    Parameters
+    ----------
+    path:
+        File to write; one of this name is replaced.
+    provenance:
+        How it came about.
+    sample:
+        Cell, space group, orientation and grid.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        provenance: Provenance | None = None,
+        *,
+        sample: Sample | None = None,
+    ) -> None:
+        self._record, self._sample = provenance or Provenance(), sample or Sample()
+        self._context = create_hdf5(path)
+        self._names: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._output = self._context.__enter__()
+        self._entry = begin_file(self._output.file, "group")
+        self._node = new_group(self._entry, "group", "NXcollection")
+        self._node.attrs["content"] = "group"
+        self._node.attrs["name"] = "group"
+        return self
+
+    def put(self, name: str, item: Stored) -> None:
+        """Write the next item of the group.
+
+        Raises
+        ------
+        UserError
+            If it has no place in a file, or the file cannot be written.
+        """
+        write_node(self._node, name, item)
+        self._names.append(name)
+        self._output.check()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._node.attrs["order"] = json.dumps(self._names)
+            finish_file(self._entry, self._node, None, self._record, self._sample)
+        self._context.__exit__(kind, error, trace)
 
 
 def begin_file(root: h5py.File, kind: str) -> h5py.Group:
