@@ -95,6 +95,17 @@ def test_coverage_stands_beside_and_absent_bins_are_absent_in_both() -> None:
     assert "coverage" in figure.axes[2].get_ylabel()
 
 
+def test_bins_that_are_hardly_covered_do_not_set_the_colours() -> None:
+    events, covered = np.full((10, 10), 4.0), np.full((10, 10), 100.0)
+    covered[:, 0] = 0.1
+    edges = {"h": np.arange(11.0), "energy_transfer": np.arange(11.0)}
+    (mesh,) = cut_figure(stored(events, covered, edges)).axes[0].collections
+    assert mesh.norm.vmax < 0.05
+    # they are drawn all the same
+    assert np.ma.getmaskarray(mesh.get_array()).sum() == 0
+    assert mesh.get_array()[0, 0] == pytest.approx(40)
+
+
 def test_logarithmic_colours_keep_what_is_zero() -> None:
     figure = cut_figure(stored_map("h", "energy_transfer"), scale="log")
     (mesh,) = figure.axes[0].collections

@@ -43,7 +43,7 @@ def arcs_figure(
     upper, lower = rows
     panels = upper.subplots(1, len(maps), sharey=True)
     parts = [CutParts.of(data) for data in maps.values()]
-    colours = colour_scale(np.concatenate([p.s.values.ravel() for p in parts]))
+    colours = colour_scale(np.concatenate([p.typical for p in parts]))
     for axes, name, one in zip(np.atleast_1d(panels), maps, parts, strict=True):
         mesh = draw_map(axes, sc.values(one.s), one.axes, colours)
         axes.set_title(name, fontsize=9, color=INK)

@@ -9,7 +9,7 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.plot.cut_parts import CutParts, s_label
-from ewaldite.plot.style import ABSENT, COLOURS, new_figure, tidy
+from ewaldite.plot.style import ABSENT, COLOURS, new_figure, small_powers, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +53,7 @@ def curve_figure(data: sc.DataGroup[Any] | sc.DataArray, title: str = "") -> Fig
     draw_curve(upper, parts)
     label = axes_of_cut.label(dim)
     tidy(upper, xlabel="" if lower else label, ylabel=s_label(parts.s), title=title)
+    small_powers(upper)
     if axes_of_cut.ranges:
         upper.set_title(axes_of_cut.ranges, fontsize=8, loc="right", color="#8a949e")
     if lower is not None and parts.coverage is not None:
@@ -60,8 +61,7 @@ def curve_figure(data: sc.DataGroup[Any] | sc.DataArray, title: str = "") -> Fig
         covered = np.nan_to_num(parts.coverage.values)
         lower.stairs(covered, edges, fill=True, color=COLOURS[0], alpha=0.35)
         tidy(lower, xlabel=label, ylabel="coverage")
-        lower.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
-        lower.yaxis.get_offset_text().set_fontsize(7)
+        small_powers(lower)
     return figure
 
 

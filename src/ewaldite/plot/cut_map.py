@@ -36,15 +36,16 @@ def colour_scale(values: ArrayLike, scale: Scale = "linear") -> Normalize:
     values:
         Any dims; what is not finite is left out.
     scale:
-        Logarithmic colours reach down to the smallest positive value, three decades at most;
-        what is not positive has the lowest colour.
+        Linear colours begin at zero, or below where values do. Logarithmic ones reach down to
+        the smallest positive value, three decades at most; what is not positive has the lowest
+        colour.
     """
     from matplotlib.colors import LogNorm, Normalize
 
     array = np.asarray(values, dtype=np.float64)
     low, high = robust_limits(array)
     if scale == "linear":
-        return Normalize(low, high)
+        return Normalize(min(low, 0.0), high)
     positive = array[np.isfinite(array) & (array > 0)]
     if not positive.size:
         return Normalize(0.0, 1.0)

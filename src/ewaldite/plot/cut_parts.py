@@ -14,6 +14,9 @@ from ewaldite.plot.style import unit_label
 
 FloatArray = NDArray[np.float64]
 
+# Part of the median coverage below which a bin does not set colours
+_SMALL = 0.1
+
 
 @dataclass(frozen=True)
 class CutParts:
@@ -62,6 +65,22 @@ class CutParts:
             return both, both
         value = self.s.values
         return np.maximum(value - self.lower, 0.0), np.maximum(self.upper - value, 0.0)
+
+    @property
+    def typical(self) -> FloatArray:
+        """S where the coverage is not a small part of the usual one; dims (bin).
+
+        Bins that are hardly covered have errors many times as large as the others, and would
+        set the range of the colours.
+        """
+        values = np.asarray(self.s.values, dtype=np.float64)
+        if self.coverage is None:
+            return values.ravel()
+        covered = np.asarray(self.coverage.values, dtype=np.float64)
+        some = covered > 0
+        if not some.any():
+            return values.ravel()
+        return np.asarray(values[covered >= _SMALL * np.median(covered[some])])
 
     def turned(self, across: str, up: str) -> CutParts:
         """Put an axis across and the other upwards; without the errors, as :meth:`layer`."""

@@ -9,7 +9,7 @@ import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
-from ewaldite.plot.style import COLOURS, FAINT, INK, new_figure, tidy
+from ewaldite.plot.style import COLOURS, FAINT, INK, new_figure, small_powers, tidy
 from ewaldite.tables.neutron import K2_TO_MEV
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def monitor_figure(
     axes.set_ylim(0.0, 1.08 * max(float(rate.max(initial=0.0)), 1e-300))
     tidy(axes, xlabel="incident wavelength (Å)", ylabel="monitor counts per Å")
     axes.set_title(title, fontsize=10, color=INK, loc="left", pad=8)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
-    axes.yaxis.get_offset_text().set_fontsize(7)
+    small_powers(axes)
     for energy in final_energies:
         place = wavelength_of(energy)
         if edges[0] < place < edges[-1]:

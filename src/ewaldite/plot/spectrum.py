@@ -79,7 +79,7 @@ def cut_figure(
     if aspect is not None:
         figure.set_layout_engine("compressed")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    colours = colour_scale(np.concatenate([one.s.values.ravel() for one in layers]), scale)
+    colours = colour_scale(np.concatenate([one.typical for one in layers]), scale)
     for axes, one in zip(panels, layers, strict=False):
         mesh = draw_map(axes, one.s, one.axes, colours, cell=cell)
         axes.set_title(_last_range(one), fontsize=9, color=INK)
@@ -118,7 +118,7 @@ def map_figure(
     if aspect is not None:
         figure.set_layout_engine("compressed")
     mesh = draw_map(
-        left, sc.values(parts.s), parts.axes, colour_scale(parts.s.values, scale), cell=cell
+        left, sc.values(parts.s), parts.axes, colour_scale(parts.typical, scale), cell=cell
     )
     colour_bar_of(figure, mesh, [left], s_label(parts.s), extend="both")
     left.set_title(title, fontsize=10, color=INK, loc="left", pad=8)

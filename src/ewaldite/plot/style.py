@@ -91,6 +91,12 @@ def tidy(axes: Axes, *, xlabel: str = "", ylabel: str = "", title: str = "") -> 
         axes.set_title(title, fontsize=10, color=INK, loc="left", pad=8)
 
 
+def small_powers(axes: Axes) -> None:
+    """Set large and small numbers along y with a power of ten above the axis, in small type."""
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
+    axes.yaxis.get_offset_text().set_fontsize(7)
+
+
 def resolution_axis(axes: Axes) -> None:
     """Spacings d = 1/|s| in Å along the top of axes whose x is |s| in 1/Å."""
     low, high = axes.get_xlim()
