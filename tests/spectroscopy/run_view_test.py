@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 import scipp as sc
 
-from ewaldite.io.bifrost.components import RawChopper
 from ewaldite.io.nexus import load, save
 from ewaldite.simulate.bifrost_source import Source
-from ewaldite.spectroscopy.chopper_view import chopper_view
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.run_input import open_run
@@ -99,28 +97,3 @@ def test_spinning_choppers_are_open_around_their_time(tmp_path: Path) -> None:
         first = disc["openings"].values[0]
         assert first.mean() == pytest.approx(SPINNING.psc_time, abs=1e-9)
         assert np.diff(first) == pytest.approx(SPINNING.opening, rel=1e-9)
-
-
-def log(value: float) -> tuple[Any, Any]:
-    return np.zeros(1, np.int64), np.array([value])
-
-
-@pytest.mark.parametrize(
-    ("speed", "delay", "slits", "state"),
-    [
-        (None, None, [(0, 10)], "unknown"),
-        (log(0.0), None, [(0, 10)], "stands"),
-        (log(14.0), None, [(0, 10)], "unknown"),
-        (log(14.0), log(0.01), [], "unknown"),
-        (log(14.0), log(0.01), [(0, 36)], "turns"),
-    ],
-)
-def test_states_of_a_disc(speed: Any, delay: Any, slits: Any, state: str) -> None:
-    edges = np.array(slits, dtype=np.float64).reshape(-1, 2)
-    made = chopper_view(RawChopper("disc", 10.0, edges, 0.0, speed, delay, None), 0.1)
-    assert made["state"] == state
-    openings = made["openings"].values
-    assert (len(openings) > 0) == (state == "turns")
-    if state == "turns":
-        # a tenth of a turn, before the top dead centre of an anticlockwise disc
-        assert openings[0] == pytest.approx([0.01 - 0.1 / 14, 0.01])
