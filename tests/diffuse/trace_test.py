@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from diffuse.setups import SHAPE, Pairs, Setup, by_voxel, in_order, labelled, pairs_of, setup
 from ewaldite.diffuse import trace as trace_module
@@ -9,6 +14,7 @@ from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.paths import Trace
 from ewaldite.diffuse.trace import hkl_matrices, trace_wedge
 from ewaldite.errors import UserError
+from ewaldite.geometry.rotation import rotation_matrix
 from ewaldite.kernels import walk
 from ewaldite.kernels.runs import END
 from ewaldite.model.grid import Grid
@@ -111,6 +117,37 @@ def test_a_run_begins_where_the_part_changes_and_nowhere_else() -> None:
         )
         wanted = changes[on_panel[changes]]
         np.testing.assert_array_equal(np.sort(begin[row != END]), wanted)
+
+
+@settings(deadline=None, max_examples=25)
+@drawn(
+    seed=st.integers(0, 2**32 - 1),
+    length=st.floats(5.0, 300.0),
+    tilt=st.floats(-40.0, 40.0),
+    subdivide=st.sampled_from([(1, 1, 1), (3, 3, 3), (2, 5, 4)]),
+)
+def test_every_pixel_lies_in_its_voxel_to_a_millionth(
+    seed: int, length: float, tilt: float, subdivide: tuple[int, int, int]
+) -> None:
+    """The hkl of the formulas, for any cell and tilt, is within 1e-6 of the voxel found."""
+    rng = np.random.default_rng(seed)
+    turn = rotation_matrix(rng.normal(size=3), tilt)
+    given = setup(3, 0.3)
+    panels = tuple(
+        replace(p, origin=turn @ p.origin, fast=turn @ p.fast, slow=turn @ p.slow)
+        for p in given.wedge.panels
+    )
+    axes = length * np.linalg.qr(rng.normal(size=(3, 3)))[0] * rng.uniform(0.7, 1.3, 3)
+    wedge = replace(given.wedge, panels=panels, axes=np.repeat(axes[None], 3, axis=0))
+    given = replace(given, wedge=wedge, background=None)
+    grid = Grid(subdivide)
+    trace, pairs = given.trace(Partition.of(grid)), pairs_of(given)
+    voxel = labelled(Partition.of(grid), trace.index)
+    for frame in range(given.frames):
+        row = trace.rows(frame, given.good.size)[pairs.pixel]
+        centre = voxel[row] / np.array(grid.n)
+        outside = np.abs(pairs.hkl[frame] - centre) - 0.5 / np.array(grid.n)
+        assert outside.max() < 1e-6
 
 
 def test_a_second_visit_counts_with_the_first() -> None:
