@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from ewaldite.errors import UserError
+from ewaldite.io.images.direct_chunk import decoded, stored_chunk
 from ewaldite.io.images.hdf5_files import HDF5_ERRORS, Hdf5Files, load_filters
 from ewaldite.io.images.hdf5_layout import Block, find_blocks
 from ewaldite.io.images.lz4_check import damaged_chunk
@@ -178,11 +179,19 @@ class Hdf5Series:
             with self._files.open(block.path) as file:
                 dataset = file[block.dataset]
                 _check_written(dataset, index, self.source(i), block.path)
-                if damaged_chunk(dataset, index):
-                    raise corrupt(block.path, f"the compressed {self.source(i)} is damaged")
-                image = dataset[index] if dataset.ndim == 3 else dataset[()]
+                chunk = stored_chunk(dataset, index)
+                kind = (dataset.shape[-2:], dataset.dtype)
+                if chunk is None:
+                    if damaged_chunk(dataset, index):
+                        raise corrupt(block.path, f"the compressed {self.source(i)} is damaged")
+                    image = dataset[index] if dataset.ndim == 3 else dataset[()]
         except HDF5_ERRORS as error:
             raise corrupt(block.path, f"{self.source(i)} does not decode ({error})") from error
+        if chunk is not None:
+            # Outside the lock of HDF5, so that other threads go on
+            image = decoded(chunk, *kind)
+            if image is None:
+                raise corrupt(block.path, f"the compressed {self.source(i)} is damaged")
         if image.shape != self._shape or image.dtype.newbyteorder("=") != self._dtype:
             raise FrameError(
                 f"read {self.source(i)}",
