@@ -244,8 +244,9 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     config = str(folder / "c.toml")
     assert command("export", config, "--format", "csv") == 2
     assert "ewaldite spectroscopy run CONFIG.toml" in capsys.readouterr().err
+    configured(folder, EXPORT, '[output]\nformats = ["csv", "csv"]')
     assert command("run", config) == 0
-    assert command("export", config, "-f", "csv") == 0
+    assert capsys.readouterr().out.count("out/cuts/e.csv") == 1
     rows = np.genfromtxt(folder / "out/cuts/e.csv", delimiter=",", comments="#", skip_header=1)
     assert rows.shape[1] == 7
     one = tmp_path / "one.csv"

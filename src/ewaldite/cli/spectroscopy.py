@@ -83,6 +83,7 @@ def run(
     dry_run: DryRun = False,
 ) -> None:
     """Do everything that is not done yet: raw files to cuts, with pictures and a report."""
+    from ewaldite.cli.spectroscopy_export import export_formats
     from ewaldite.spectroscopy import workflow
 
     options = _options(config, computing)
@@ -94,6 +95,7 @@ def run(
     workflow.run(context)
     _draw(context, options.cut)
     _report(context)
+    export_formats(options, config.parent, config.stem)
 
 
 @spectroscopy.command

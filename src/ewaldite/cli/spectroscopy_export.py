@@ -6,12 +6,15 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from ewaldite.errors import UserError
+
+if TYPE_CHECKING:
+    from ewaldite.spectroscopy.options import SpectroscopyOptions
 
 Format = Literal["csv", "nxspe", "sqw"]
 
@@ -30,76 +33,102 @@ def export(
     ] = None,
 ) -> None:
     """Write cuts as CSV, or spectra of all pixels as NXspe or SQW for Horace."""
-    if to == "csv":
-        _say(_csv(source, output))
-        return
-    if source.suffix.lower() != ".toml":
+    from ewaldite.spectroscopy.config import read_config
+
+    if source.suffix.lower() == ".toml":
+        _say(_exported(read_config(source), source.parent, source.stem, to, output))
+    elif to == "csv":
+        _say([_csv(source, output or source.with_suffix(".csv"))])
+    else:
         raise UserError(
             f"export {source} as {to}",
             "spectra of pixels are made from raw files, not from cuts",
             "Give the configuration (.toml).",
         )
-    _say(_spectra(source, to, output))
 
 
-def _csv(source: Path, output: Path | None) -> list[Path]:
+def export_formats(options: SpectroscopyOptions, base: Path, stem: str) -> None:
+    """Write a run in the formats of [output] formats.
+
+    Parameters
+    ----------
+    options:
+        The configuration.
+    base:
+        Folder to which its paths refer.
+    stem:
+        Name of the SQW file.
+    """
+    for to in dict.fromkeys(options.output.formats):
+        _say(_exported(options, base, stem, to, None))
+
+
+def _exported(
+    options: SpectroscopyOptions, base: Path, stem: str, to: Format, output: Path | None
+) -> list[Path]:
+    out = base / options.output.directory
+    if to != "csv":
+        return _spectra(options, base, out, stem, to, output)
+    folder = output or out / "cuts"
+    names = [cut.name for cut in options.cut]
+    return [_csv(out / "cuts" / f"{name}.nxs", folder / f"{name}.csv") for name in names]
+
+
+def _csv(cut: Path, target: Path) -> Path:
     from ewaldite.io.export.cut_csv import write_cut_csv
     from ewaldite.io.nexus import load, read_info
-    from ewaldite.spectroscopy.config import read_config
 
-    cuts, folder = [source], source.parent
-    if source.suffix.lower() == ".toml":
-        options = read_config(source)
-        folder = source.parent / options.output.directory / "cuts"
-        cuts = [folder / f"{cut.name}.nxs" for cut in options.cut]
-        folder = output or folder
-    many = source.suffix.lower() == ".toml"
-    written = []
-    for cut in cuts:
-        if not cut.is_file():
-            raise UserError(
-                f"export {cut}",
-                "there is no such file",
-                "Make it with: ewaldite spectroscopy run CONFIG.toml",
-            )
-        target = folder / f"{cut.stem}.csv" if many or output is None else output
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_cut_csv(target, load(cut), read_info(cut).provenance)
-        written.append(target)
-    return written
+    if not cut.is_file():
+        raise UserError(
+            f"export {cut}",
+            "there is no such file",
+            "Make it with: ewaldite spectroscopy run CONFIG.toml",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_cut_csv(target, load(cut), read_info(cut).provenance)
+    return target
 
 
-def _spectra(config: Path, to: Format, output: Path | None) -> list[Path]:
+def _spectra(
+    options: SpectroscopyOptions,
+    base: Path,
+    out: Path,
+    stem: str,
+    to: Format,
+    output: Path | None,
+) -> list[Path]:
     from ewaldite.cli.log import run_log
     from ewaldite.run.display import progress_for
-    from ewaldite.spectroscopy.config import read_config
     from ewaldite.spectroscopy.export_input import open_export
     from ewaldite.spectroscopy.export_nxspe import export_nxspe
     from ewaldite.spectroscopy.export_sqw import export_sqw
 
-    options = read_config(config)
-    out = config.parent / options.output.directory
     progress = progress_for(sys.stderr, time.monotonic)
     out.mkdir(parents=True, exist_ok=True)
     log = run_log(out / "log.txt")
-    with open_export(options, config.parent) as given:
+    with open_export(options, base) as given:
         if to == "nxspe":
             written = export_nxspe(given, output or out / "nxspe", progress)
         else:
-            target = output or out / f"{config.stem}.sqw"
+            target = output or out / f"{stem}.sqw"
             target.parent.mkdir(parents=True, exist_ok=True)
             number = export_sqw(
-                given, target, created=datetime.now(UTC),
-                image_bins=options.export.image_bins, progress=progress,
-            )  # fmt: skip
+                given,
+                target,
+                created=datetime.now(UTC),
+                image_bins=options.export.image_bins,
+                progress=progress,
+            )
             written = [target]
             log.info("%s: %s pixels", target, f"{number:,}")
         for note in given.all_notes():
             log.warning("note: %s", note)
         for one in given.spectra:
-            counted = one.reasons["in_cut"]
-            log.info("%s: %s of %s events are in the spectra", one.run.raw.path.name,
-                     f"{counted:,}", f"{one.run.size:,}")  # fmt: skip
+            counted, size = one.reasons["in_cut"], one.run.size
+            name = one.run.raw.path.name
+            log.info(
+                "%s: %s of %s events are in the spectra", name, f"{counted:,}", f"{size:,}"
+            )
     return written
 
 

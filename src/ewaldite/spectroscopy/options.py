@@ -29,6 +29,10 @@ class OutputOptions(Section):
     """Where results go."""
 
     directory: Path = Field(Path("out"), description="folder for results, made if absent")
+    formats: list[Literal["csv", "nxspe", "sqw"]] = Field(
+        default_factory=list,
+        description="of other programs, in which a run is written too; see 'export'",
+    )
 
 
 class RunFileOptions(Section):
