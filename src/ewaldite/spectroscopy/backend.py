@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,7 +114,9 @@ class Shared:
     rest: FloatArray
 
 
-def shared_errors(final_energy: ArrayLike, root: ArrayLike) -> Shared:
+def shared_errors(
+    final_energy: ArrayLike, root: ArrayLike | Callable[[IntArray], FloatArray]
+) -> Shared:
     """Few common causes in place of many readings of a monitor.
 
     Pixels of one arc have nearly one final energy, so the readings of the vanadium run's
@@ -126,7 +129,8 @@ def shared_errors(final_energy: ArrayLike, root: ArrayLike) -> Shared:
     final_energy:
         dims (pixel), meV.
     root:
-        Relative errors R with covariance R Rᵀ; dims (pixel, reading).
+        Relative errors R with covariance R Rᵀ; dims (pixel, reading); or what gives the rows of
+        some pixels, where all would be large.
 
     Returns
     -------
@@ -134,14 +138,20 @@ def shared_errors(final_energy: ArrayLike, root: ArrayLike) -> Shared:
         Groups and their errors.
     """
     energy = np.asarray(final_energy, dtype=np.float64)
-    errors = np.asarray(root, dtype=np.float64)
+    rows_of = root if callable(root) else _rows_of(np.asarray(root, dtype=np.float64))
     _, group = np.unique(np.floor(energy / GROUP_WIDTH), return_inverse=True)
-    size = np.bincount(group)
-    mean = np.zeros((size.size, errors.shape[1]))
-    np.add.at(mean, group, errors)
-    mean /= size[:, None]
-    rest = ((errors - mean[group]) ** 2).sum(axis=1)
+    order = np.argsort(group, kind="stable")
+    rest, means = np.zeros(energy.size), []
+    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        errors = rows_of(members)
+        means.append(errors.mean(axis=0))
+        rest[members] = ((errors - means[-1]) ** 2).sum(axis=1)
+    mean = np.array(means)
     power, axes = np.linalg.eigh(mean @ mean.T)
     kept = power > 1e-9 * max(float(power.max(initial=0.0)), 1e-300)
     modes = axes[:, kept] * np.sqrt(power[kept])
     return Shared(group.astype(np.int64), np.ascontiguousarray(modes), rest)
+
+
+def _rows_of(root: FloatArray) -> Callable[[IntArray], FloatArray]:
+    return lambda rows: np.asarray(root[rows])

@@ -14,6 +14,7 @@ from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.cut_background import Background, turned_background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_options import BackgroundOptions
+from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.spectroscopy.monitor import Intervals
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
@@ -113,8 +114,8 @@ def read_empty(
                 f"its tank stands at {steps.a4.min():g} to {steps.a4.max():g} degrees",
                 "Give a run with the tank at one angle, that of the sample's run.",
             )
-        for events in run.events():
-            good = (events.flags == 0) & (events.row >= 0) & (steps.at(events.time) >= 0)
+        for _, events in decoded_events(run):
+            good = steps.at(events.time) >= 0
             rows.append(events.row[good])
             k_i.append(events.k_i[good])
         flux = run.reading.flux(steps, np.inf)

@@ -12,12 +12,13 @@ import numpy as np
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 from ewaldite.run.telling import tell
-from ewaldite.spectroscopy.event_decoder import Buffers, EventDecoder
+from ewaldite.spectroscopy.decoded_events import decoded_events
+from ewaldite.spectroscopy.event_decoder import Buffers
 from ewaldite.spectroscopy.event_shards import EVENT_BYTES, EventShard, event_shards
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
-from ewaldite.spectroscopy.reduce_events import SLAB, pieces
+from ewaldite.spectroscopy.reduce_events import SLAB
 from ewaldite.spectroscopy.run_input import RunInput
 from ewaldite.spectroscopy.sharded import Sharded
 
@@ -122,16 +123,9 @@ def tally_run(run: RunInput, first: int, stop: int) -> EventTally:
     """
     instrument = run.converter.instrument
     rows, known = len(instrument), instrument.row_by_number
-    decoder, room = EventDecoder(run.converter), Buffers.of(SLAB)
+    room = Buffers.of(SLAB)
     seen, kept = np.zeros(known.size, np.int64), np.zeros(rows, np.int64)
-    sources = run.raw.sources
-    flags: dict[int, Any] = {}
-    for number, start, end in pieces([s.size for s in sources], (first, stop)):
-        source = sources[number]
-        if number not in flags:
-            flags = {number: run.converter.pulse_flags(source.pulse_time)}
-        slab = source.slab(start, end)
-        events = decoder.decode(slab, source.pulse_time, flags[number], room)
+    for slab, events in decoded_events(run, first, stop, room=room):
         inside = slab.number[(slab.number >= 0) & (slab.number < known.size)]
         seen += np.bincount(inside, minlength=known.size)
         kept += np.bincount(events.row, minlength=rows)

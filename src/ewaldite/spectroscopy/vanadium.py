@@ -93,10 +93,35 @@ def flux_at(flux: Flux, energies: ArrayLike, pulse_width: float, half_width: flo
     return FluxAt(value, root)
 
 
+@dataclass(frozen=True)
+class FluxOfPixels:
+    """Flux at the final energies of many pixels, on straight lines over 0.01 meV.
+
+    Attributes
+    ----------
+    value:
+        NaN where there is none; dims (pixel), counts/Å/meV.
+    nodes:
+        Errors at the ends of the lines; dims (node, reading).
+    low, part:
+        End of the line below a pixel, and its share of the way to the next; dims (pixel).
+    """
+
+    value: FloatArray
+    nodes: FloatArray
+    low: NDArray[np.int64]
+    part: FloatArray
+
+    def root(self, rows: NDArray[np.int64]) -> FloatArray:
+        """Relative errors of some pixels by reading; dims (pixel, reading)."""
+        low, part = self.low[rows], self.part[rows, None]
+        return np.asarray((1 - part) * self.nodes[low] + part * self.nodes[low + 1])
+
+
 def flux_at_pixels(
     flux: Flux, energies: FloatArray, pulse_width: float, half_width: float
-) -> FluxAt:
-    """:func:`flux_at` the final energies of many pixels, on straight lines over 0.01 meV."""
+) -> FluxOfPixels:
+    """:func:`flux_at` the final energies of many pixels; arguments as there."""
     first, last = (round(float(x) / _LINE) for x in (energies.min(), energies.max()))
     nodes = np.arange(first - 1, last + 2) * _LINE
     at = flux_at(flux, nodes, pulse_width, half_width)
@@ -104,8 +129,7 @@ def flux_at_pixels(
     low = place.astype(np.int64)
     part = place - low
     value = (1 - part) * at.value[low] + part * at.value[low + 1]
-    root = (1 - part)[:, None] * at.root[low] + part[:, None] * at.root[low + 1]
-    return FluxAt(value, root)
+    return FluxOfPixels(value, at.root, low, part)
 
 
 def _parabola(x: FloatArray, half_width: float) -> FloatArray:
@@ -281,13 +305,11 @@ def backend_from_vanadium(
     energies = np.asarray(final_energy, dtype=np.float64)
     counted = np.asarray(elastic, dtype=np.float64)
     at = flux_at_pixels(flux, energies, pulse_width, elastic_window)
-    net, variance, root = counted, counted, at.root
+    net, variance, share = counted, counted, np.zeros_like(counted)
     if empty is not None:
         below = empty.ratio * empty.counts
         net, variance = counted - below, counted + empty.ratio * below
-        # ln N_b falls with Φ_V, and by the share of the can with the ratio
         share = below / np.where(net > 0, net, 1.0)
-        root = np.hstack([root, np.zeros((energies.size, 1))]) + share[:, None] * empty.relative
     amount = 1.0 if atoms is None else atoms * table.INCOHERENT / (4.0 * np.pi)
     expected = at.value * amount * np.asarray(shielding) * np.asarray(debye)
     good = np.isfinite(expected) & (net > 0) & (variance <= (_LARGEST_ERROR * net) ** 2)
@@ -301,7 +323,17 @@ def backend_from_vanadium(
         )
     value = np.where(good, net / np.where(good, expected, 1.0), 0.0)
     own = np.where(good, variance / np.where(good, net, 1.0) ** 2, 0.0)
-    shared = shared_errors(energies[good], root[good])
+    used = np.flatnonzero(good)
+
+    def root(some: NDArray[np.int64]) -> FloatArray:
+        # ln N_b falls with Φ_V, and by the share of the can with the ratio
+        rows = at.root(used[some])
+        if empty is None:
+            return rows
+        more = np.hstack([rows, np.zeros((rows.shape[0], 1))])
+        return np.asarray(more + share[used[some], None] * empty.relative)
+
+    shared = shared_errors(energies[good], root)
     own[good] += shared.rest
     group = np.zeros(number.size, np.int64)
     group[good] = shared.group

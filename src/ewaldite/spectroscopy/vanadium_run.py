@@ -16,6 +16,7 @@ from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.backend_file import Efficiency, to_scipp
 from ewaldite.spectroscopy.cell_mask import cell_names, masked_cells
 from ewaldite.spectroscopy.cut_options import VanadiumOptions
+from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.options import (
@@ -41,6 +42,8 @@ from ewaldite.tables import vanadium as table
 FloatArray = NDArray[np.float64]
 
 _AVOGADRO = 0.602214076  # 1e24/mol
+# Bins of the monitor are joined to intervals of a quarter of this, of the elastic window
+_JOINED = 0.16
 
 
 @dataclass(frozen=True)
@@ -178,13 +181,11 @@ def _elastic(run: RunInput, window: float) -> tuple[FloatArray, Flux, float]:
     one = run.converter.instrument
     steps = run.steps(360.0)
     total = np.zeros(len(one))
-    for events in run.events():
-        row = np.maximum(events.row, 0)
-        off = np.abs(energy(events.k_i) - one.final_energy[row])
-        good = (events.flags == 0) & (events.row >= 0) & (off <= window)
-        good &= steps.at(events.time) >= 0
-        total += np.bincount(row[good], minlength=total.size)
-    flux = run.reading.flux(steps, np.inf)
+    for _, events in decoded_events(run):
+        off = np.abs(energy(events.k_i) - one.final_energy[events.row])
+        good = (off <= window) & (steps.at(events.time) >= 0)
+        total += np.bincount(events.row[good], minlength=total.size)
+    flux = run.reading.flux(steps, window * _JOINED)
     duration = steps.end - steps.start
     return total, flux, float(np.average(steps.a4, weights=duration))
 
