@@ -89,7 +89,7 @@ def run(
     options = _options(config, computing)
     workflow.check(options)
     if dry_run:
-        _say_what_is_stale(options, config.parent)
+        _say_what_would_be_done(options, config.parent)
         return
     context = _context(options, config.parent)
     workflow.run(context)
@@ -151,7 +151,7 @@ def cut(
     workflow.check(options)
     steps = [f"cut {one.name}" for one in chosen]
     if dry_run:
-        _say_what_is_stale(options, base, steps)
+        _say_what_would_be_done(options, base, steps)
         return
     context = _context(options, base)
     workflow.run(context, steps)
@@ -186,23 +186,29 @@ def demo(
 def _options(config: Path, computing: Computing = AS_CONFIGURED) -> SpectroscopyOptions:
     from ewaldite.run.budget import memory_budget
     from ewaldite.spectroscopy.config import read_config
+    from ewaldite.spectroscopy.options import SECTION
 
     options = read_config(config)
     options = options.model_copy(update={"computing": computing.over(options.computing)})
-    memory_budget(options.computing.memory)  # a mistake there is told before any work is done
+    # a mistake there is told before any work is done
+    memory_budget(options.computing.memory, section=SECTION)
     return options
 
 
-def _say_what_is_stale(
+def _say_what_would_be_done(
     options: SpectroscopyOptions, base: Path, only: Sequence[str] | None = None
 ) -> None:
     from ewaldite.spectroscopy.context import Context
+    from ewaldite.spectroscopy.run_forecast import forecast_run
     from ewaldite.spectroscopy.workflow import stale
 
     # Without log and journal: nothing is written
-    reasons = stale(Context(options, base), only)
+    context = Context(options, base)
+    reasons = stale(context, only)
+    planned = forecast_run(context, reasons)
     _say([f"{name}: {reason}" for name, reason in reasons.items()])
-    _say([f"{len(reasons)} steps to do"])
+    _say([f"{len(reasons)} steps to do", *planned.lines()])
+    planned.check()
 
 
 def _context(options: SpectroscopyOptions, base: Path) -> Context:

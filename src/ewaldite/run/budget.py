@@ -36,10 +36,13 @@ class Budget:
         Resident memory at its peak.
     source:
         Who set it, for the log, as in ``"[run] memory"`` or ``"90 % of the free RAM (8 GB)"``.
+    option:
+        What the user sets for another one.
     """
 
     bytes: int
     source: str
+    option: str = "[run] memory"
 
     def __str__(self) -> str:
         return f"{format_bytes(self.bytes)} ({self.source})"
@@ -48,6 +51,7 @@ class Budget:
 def memory_budget(
     option: str | None,
     *,
+    section: str = "[run]",
     environ: Mapping[str, str] = os.environ,
     root: Path = Path("/"),
     address_space: int | None = None,
@@ -62,6 +66,8 @@ def memory_budget(
     ----------
     option:
         As ``"1.5 GB"`` or ``"800 MiB"``; None finds the limit out.
+    section:
+        Where the option stands in the configuration.
     environ:
         Environment of the process.
     root:
@@ -74,25 +80,26 @@ def memory_budget(
     UserError
         If the option is no size, or no limit can be found.
     """
+    name = f"{section} memory"
     if option is not None:
         size = parse_bytes(option)
         if not size:
             raise UserError(
-                "read the memory budget ([run] memory)",
+                f"read the memory budget ({name})",
                 f"{option!r} is not a size of memory",
                 "Write a number above zero with its unit, as in '1.5 GB' or '800 MiB'.",
             )
-        return Budget(size, "[run] memory")
+        return Budget(size, name, name)
     own = current_rss()
     found = [*_batch_limits(environ), *_system_limits(root, own, address_space)]
     if not found:
         raise UserError(
             "find out how much memory there is",
             "the system tells neither a limit nor the free RAM",
-            "Set [run] memory, as in '4 GB'.",
+            f"Set {name}, as in '4 GB'.",
         )
     size, source = min(found)
-    return Budget(int(size * _SHARE), f"90 % of {source}, {format_bytes(size)}")
+    return Budget(int(size * _SHARE), f"90 % of {source}, {format_bytes(size)}", name)
 
 
 def usable_processors(

@@ -55,9 +55,13 @@ class StepPlan:
     plan: Plan
 
     def __str__(self) -> str:
+        return self.line(9)
+
+    def line(self, width: int) -> str:
+        """Say it, with so much room for the name of the step."""
         peak = format_bytes(self.plan.predicted_peak)
         fits = "" if self.plan.fits else ", which does not fit"
-        return f"{self.needed.step:<9} {peak:>7}, {self.plan.layout}{fits}"
+        return f"{self.needed.step:<{width}} {peak:>7}, {self.plan.layout}{fits}"
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,9 @@ class Forecast:
         if not self.steps:
             return []
         peak = format_bytes(self.peak)
+        width = max(9, *(len(step.needed.step) for step in self.steps))
         return [
-            *(str(step) for step in self.steps),
+            *(step.line(width) for step in self.steps),
             f"predicted peak {peak} of a budget of {self.budget}",
         ]
 
@@ -111,7 +116,7 @@ class Forecast:
         raise UserError(
             f"work within {self.budget}",
             f"the step '{worst.needed.step}' needs {enough}",
-            f"{remedy or 'Set'} [run] memory to '{enough}' or more.",
+            f"{remedy or 'Set'} {self.budget.option} to '{enough}' or more.",
         )
 
 

@@ -140,7 +140,7 @@ def plan_workers(
         raise UserError(
             f"work within {budget}",
             f"one worker on {piece} needs {enough}",
-            f"Set [run] memory to '{enough}' or more, or use a machine with more memory.",
+            f"Set {budget.option} to '{enough}' or more, or use a machine with more memory.",
         )
     return found
 

@@ -7,17 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ewaldite.kernels.coverage import COLUMNS, ERRORS
 from ewaldite.run.checkpoint import Key
 from ewaldite.run.digest import digest
-from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.coverage import Coverage, finish
-from ewaldite.spectroscopy.coverage_work import TERMS, CoverageSums, CoverageWork, Part
+from ewaldite.spectroscopy.coverage_work import CoverageSums, CoverageWork, Part
 from ewaldite.spectroscopy.cut_setup import load_setup
 from ewaldite.spectroscopy.sharded import Sharded
-
-_TERM_BYTES = 24
+from ewaldite.spectroscopy.step_needs import Workload, coverage_need
 
 
 def save_part(sums: CoverageSums, path: Path) -> None:
@@ -71,10 +68,9 @@ class CoverCut(Sharded[Part, CoverageSums, Coverage]):
         """Parts of pixels, and of the monitor's readings."""
         return self.work.parts
 
-    def need(self) -> Need:
+    def need(self, work: Workload) -> Need:
         """Predicted memory."""
-        work = self.work
-        return coverage_need(work.grid.size, work.pixel.modes.shape[0], len(work.parts))
+        return coverage_need(self.work.grid.size, self.work.pixel.modes.shape[0], work)
 
     def reduce_shard(self, part: Part) -> CoverageSums:
         """Sum one part."""
@@ -91,25 +87,3 @@ class CoverCut(Sharded[Part, CoverageSums, Coverage]):
     def name(self, part: Part) -> str:
         """Name a part, for errors."""
         return f"coverage of {part.kind} {part.first:,} to {part.last:,}"
-
-
-def coverage_need(bins: int, groups: int, parts: int) -> Need:
-    """Memory for the coverage of a cut.
-
-    Parameters
-    ----------
-    bins:
-        Of the cut.
-    groups:
-        Of pixels that share errors.
-    parts:
-        Of the work.
-    """
-    share = 2 * TERMS * _TERM_BYTES // max(parts, 1)
-    part = bins * (COLUMNS + ERRORS) * 8
-    whole = bins * (COLUMNS + 2 * groups * ERRORS) * 8
-    return Need(
-        base=current_rss() + whole + 3 * TERMS * _TERM_BYTES,
-        worker=bins * (COLUMNS + 2) * 8 + part + share,
-        result=part,
-    )

@@ -80,6 +80,11 @@ class Cut(Section):
         ends = (self.bins[name] for name in self.axes)
         return tuple(round((high - low) / step) for low, high, step in ends)
 
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return math.prod(self.shape)
+
     def edges(self, axis: str) -> NDArray[np.float64]:
         """Edges of the bins of an axis; dims (bin + 1), in :func:`unit_of`, float64."""
         low, high, _ = self.bins[axis]

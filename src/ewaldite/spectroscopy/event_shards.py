@@ -11,23 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ewaldite.kernels.cut_events import EVENT_COLUMNS, REASONS, SIGNAL
+from ewaldite.kernels.cut_events import EVENT_COLUMNS, SIGNAL
 from ewaldite.run.checkpoint import Key
 from ewaldite.run.digest import digest
-from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 from ewaldite.run.telling import listener
 from ewaldite.spectroscopy.cut_events import EventCounts
 from ewaldite.spectroscopy.cut_setup import CutSetup, load_setup
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
-from ewaldite.spectroscopy.reduce_events import SLAB, CutRun, reduce_events
+from ewaldite.spectroscopy.reduce_events import CutRun, reduce_events
 from ewaldite.spectroscopy.run_input import RunInput
 from ewaldite.spectroscopy.sharded import Sharded
+from ewaldite.spectroscopy.step_needs import Workload, event_need
 
-#: Of an event of a slab: number and time as read, pixel, step, wavenumber, time, weight,
-#: reason, two angles.
-EVENT_BYTES = 8 + 4 + 4 + 8 + 8 + 8 + 1 + 16
 _SPARSE = 0.25
 
 
@@ -110,9 +107,9 @@ class CountEvents(Sharded[EventShard, EventCounts, EventCounts]):
         """Ranges of events of about equal size."""
         return event_shards(self.sizes, self._options().computing.events)
 
-    def need(self) -> Need:
+    def need(self, work: Workload) -> Need:
         """Predicted memory."""
-        return event_need(load_setup(self.setup).grid.size)
+        return event_need(load_setup(self.setup).grid.size, work)
 
     def reduce_shard(self, shard: EventShard) -> EventCounts:
         """Sum the events of a shard."""
@@ -157,16 +154,6 @@ def event_shards(sizes: Sequence[int], most: int) -> list[EventShard]:
         ends = np.linspace(0, size, max(-(-size // most), 1) + 1).astype(int).tolist()
         shards += [EventShard(run, a, b) for a, b in pairwise(ends)]
     return shards
-
-
-def event_need(bins: int) -> Need:
-    """Memory for the events of a cut of so many bins."""
-    counts = bins * EVENT_COLUMNS * 8 + REASONS * 8
-    return Need(
-        base=current_rss() + counts,
-        worker=counts + SLAB * EVENT_BYTES,
-        result=counts,
-    )
 
 
 def count_events(

@@ -78,3 +78,8 @@ class EventMaskOptions(Section):
             if low >= high:
                 raise ValueError(f"[mask] times: {low} is not before {high}")
         return self
+
+    @property
+    def of_crystal(self) -> bool:
+        """Whether a mask depends on how the crystal stands."""
+        return self.bragg is not None or bool(self.polygon)

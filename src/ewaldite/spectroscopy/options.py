@@ -156,6 +156,10 @@ class MonitorOptions(Section):
     )
 
 
+#: What the diffuse chain calls [run]; here [[run]] lists the raw files.
+SECTION = "[computing]"
+
+
 class ComputingOptions(RunOptions):
     """How the work is done; does not change results."""
 

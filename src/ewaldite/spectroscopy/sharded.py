@@ -16,6 +16,8 @@ from ewaldite.run.reduction import run_reduction
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.open_runs import RUNS
+from ewaldite.spectroscopy.options import SECTION
+from ewaldite.spectroscopy.step_needs import Workload
 
 Shard = TypeVar("Shard")
 Sums = TypeVar("Sums")
@@ -31,8 +33,8 @@ class Sharded(ABC, Generic[Shard, Sums, Result]):
         """All shards, the same for any number of workers."""
 
     @abstractmethod
-    def need(self) -> Need:
-        """Predicted memory, with what this process holds now."""
+    def need(self, work: Workload) -> Need:
+        """Predicted memory, with that of the program."""
 
     @abstractmethod
     def name(self, shard: Shard, /) -> str:
@@ -53,7 +55,8 @@ class Sharded(ABC, Generic[Shard, Sums, Result]):
     def plan(self, budget: Budget, processors: int) -> Work[Shard]:
         """Choose the number of threads."""
         shards = self.shards
-        plan = plan_workers(self.need(), budget, processors=processors, shards=len(shards))
+        need = self.need(Workload(len(shards), processors))
+        plan = plan_workers(need, budget, processors=processors, shards=len(shards))
         return Work(plan, shards)
 
 
@@ -87,10 +90,11 @@ def reduce(
     """
     options = context.options.computing
     shards = reduction.shards
+    processors = options.workers or usable_processors()
     plan = context.executor.plan(
-        reduction.need(),
-        memory_budget(options.memory),
-        processors=options.workers or usable_processors(),
+        reduction.need(Workload(len(shards), min(processors, len(shards)))),
+        memory_budget(options.memory, section=SECTION),
+        processors=processors,
         shards=len(shards),
     )
     return run_reduction(

@@ -9,24 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 from ewaldite.run.telling import tell
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.event_decoder import Buffers
-from ewaldite.spectroscopy.event_shards import EVENT_BYTES, EventShard, event_shards
+from ewaldite.spectroscopy.event_shards import EventShard, event_shards
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.reduce_events import SLAB
 from ewaldite.spectroscopy.run_input import RunInput
 from ewaldite.spectroscopy.sharded import Sharded
+from ewaldite.spectroscopy.step_needs import Workload, tally_need
 
 #: Tallies by the number of the run.
 Tallies = dict[int, EventTally]
 
 _FIELDS = ("pixels", "masks", "nowhere")
-_PIXELS = 13_500
 
 
 def save_tallies(tallies: Tallies, path: Path) -> None:
@@ -75,9 +74,9 @@ class TallyEvents(Sharded[EventShard, Tallies, Tallies]):
         """Ranges of events of about equal size."""
         return event_shards(self.sizes, self._options().computing.events)
 
-    def need(self) -> Need:
+    def need(self, work: Workload) -> Need:
         """Predicted memory."""
-        return tally_need(len(self.sizes))
+        return tally_need(len(self.sizes), work)
 
     def reduce_shard(self, shard: EventShard) -> Tallies:
         """Count the events of a shard."""
@@ -101,14 +100,6 @@ class TallyEvents(Sharded[EventShard, Tallies, Tallies]):
 
     def _options(self) -> SpectroscopyOptions:
         return SpectroscopyOptions.model_validate(json.loads(self.options))
-
-
-def tally_need(runs: int) -> Need:
-    """Memory for the tallies of so many runs."""
-    one = 16 * _PIXELS
-    return Need(
-        base=current_rss() + runs * one, worker=3 * one + SLAB * EVENT_BYTES, result=one
-    )
 
 
 def tally_run(run: RunInput, first: int, stop: int) -> EventTally:

@@ -30,6 +30,7 @@ from ewaldite.spectroscopy.live import frozen
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.resolve import sample_frame
+from ewaldite.spectroscopy.run_forecast import forecast_run
 from ewaldite.spectroscopy.run_steps import tally_shards, view_runs
 from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.sample_factors import sample_factors
@@ -226,6 +227,10 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         check(context.options)
     context = replace(context, options=frozen(context.options, context.base))
     context.work.mkdir(parents=True, exist_ok=True)
+    planned = forecast_run(context, stale(context, only))
+    for line in planned.lines():
+        context.log.info("plan: %s", line)
+    planned.check()
     with Executor.of(context.options.computing) as executor:
         steps = workflow(replace(context, executor=executor))
         try:

@@ -1,0 +1,141 @@
+"""The plan of a neutron run: predicted memory of every step that will be done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ewaldite.io.bifrost.raw_file import open_bifrost
+from ewaldite.io.nexus import is_result
+from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.executor import Executor
+from ewaldite.run.forecast import Forecast, StepNeed, forecast
+from ewaldite.run.plan import Need
+from ewaldite.spectroscopy.context import Context
+from ewaldite.spectroscopy.event_shards import event_shards
+from ewaldite.spectroscopy.options import SECTION
+from ewaldite.spectroscopy.step_needs import (
+    GROUPS,
+    Workload,
+    coverage_need,
+    event_need,
+    held_bytes,
+    program_bytes,
+    tally_need,
+)
+
+# Files that are opened to see how many events they have; of others the size tells
+_LOOKED_AT = 3
+# Steps of the rotation and intervals of energy, where masks depend on hkl
+_CELLS = 200 * 13_500 * 300
+_PARTS = 26
+_REMEDY = "Make [[cut]] '{}' of fewer bins"
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What the memory of the steps depends on.
+
+    Attributes
+    ----------
+    shards:
+        Of the events of all runs.
+    empty:
+        Events of the empty run.
+    bins:
+        Of each cut by its name.
+    """
+
+    shards: int
+    empty: int
+    bins: dict[str, int]
+
+
+def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
+    """Predict the memory of the steps that will be done, and plan them under the budget.
+
+    Nothing is written, and no event is read.
+
+    Parameters
+    ----------
+    context:
+        The run.
+    redone:
+        Names of the steps that will be done, in their order.
+
+    Returns
+    -------
+    :
+        Workers and predicted peak of each.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read. Whether all fits is for the caller to ask
+        (:meth:`~ewaldite.run.forecast.Forecast.check`).
+    """
+    options = context.options
+    budget = memory_budget(options.computing.memory, section=SECTION)
+    processors = options.computing.workers or usable_processors()
+    if not redone:
+        return forecast([], budget, processors=processors)
+    empty = [] if options.background is None else [context.base / options.background.file]
+    counts = event_counts([context.base / run.file for run in options.run])
+    sizes = _Sizes(
+        shards=len(event_shards(counts, options.computing.events)),
+        empty=sum(event_counts(empty)),
+        bins={cut.name: cut.size for cut in options.cut},
+    )
+    with Executor.of(options.computing) as executor:
+        needs = [_need(context, executor, step, sizes, processors) for step in redone]
+    return forecast(needs, budget, processors=processors)
+
+
+def event_counts(files: Sequence[Path]) -> list[int]:
+    """Number of events of raw files: of many, from the sizes of those that are not opened.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read.
+    """
+    counts: list[int] = []
+    for path in files[:_LOOKED_AT]:
+        with open_bifrost(path) as raw:
+            counts.append(sum(source.size for source in raw.sources))
+    if len(files) > len(counts) and any(counts):
+        seen = sum(path.stat().st_size for path in files[:_LOOKED_AT])
+        each = sum(counts) / max(seen, 1)
+        rest = (p.stat().st_size if p.is_file() else 0 for p in files[_LOOKED_AT:])
+        counts += [round(each * size) for size in rest]
+    return counts
+
+
+def _need(
+    context: Context, executor: Executor, step: str, sizes: _Sizes, processors: int
+) -> StepNeed:
+    what, _, name = step.partition(" ")
+    bins, remedy = sizes.bins.get(name, 0), _REMEDY.format(name) if name else ""
+    shards = _PARTS if what == "coverage" else sizes.shards
+    work = Workload(shards, min(processors, shards))
+    if what == "events":
+        need = event_need(bins, work)
+    elif what == "coverage":
+        need = coverage_need(bins, GROUPS if context.options.vanadium else 0, work)
+    elif what == "runs":
+        need = tally_need(len(context.options.run), work)
+    else:
+        given = context.options.vanadium
+        reduced = given is not None and is_result(context.base / given.file)
+        held = 0
+        if not (what == "vanadium" and reduced):
+            held = held_bytes(
+                step,
+                runs=len(context.options.run),
+                bins=bins,
+                cells=_CELLS if context.options.mask.of_crystal else 0,
+                empty=sizes.empty,
+            )
+        return StepNeed(step, Need(base=program_bytes(), worker=held), remedy=remedy)
+    return StepNeed(step, executor.need(need), shards=shards, remedy=remedy)
