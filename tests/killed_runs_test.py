@@ -182,6 +182,7 @@ def one_run_killed_again_and_again(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # kernels may have to be compiled first
 @pytest.mark.parametrize("name", CHAINS)
 def test_killed_at_random_moments_it_ends_the_same_and_repeats_nothing(
     name: str, server: Server, tmp_path: Path

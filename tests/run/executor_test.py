@@ -307,6 +307,7 @@ def test_ctrl_c_while_it_waits_starts_no_other_shard(tmp_path: Path) -> None:
 
     def reduce(shard: int) -> str:
         begun.append(shard)
+        time.sleep(0.05)  # until it waits
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         assert stop.wait(20)
         return str(shard)

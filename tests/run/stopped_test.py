@@ -18,8 +18,7 @@ from run import jobs
 PROGRAM = """
 import sys
 from run.jobs import main
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+main(sys.argv[1], sys.argv[2])  # without a guard: workers must not run it again
 """
 
 

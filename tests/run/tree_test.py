@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ewaldite.run.executor import sum_shards
-from ewaldite.run.plan import Need
-from ewaldite.run.tree import Tree, depth, held_sums, with_sums
+from ewaldite.run.tree import Tree, depth, held_sums
 
 
 def text_tree(count: int, left_out: frozenset[int] = frozenset()) -> str:
@@ -154,10 +153,3 @@ def test_an_addition_that_fails_ends_the_run() -> None:
 def test_no_shards_have_no_sum() -> None:
     with pytest.raises(ValueError, match="0 shards"):
         sum_shards([], int, in_place, workers=2, name="t")
-
-
-def test_the_need_has_room_for_the_sums_that_are_held() -> None:
-    alone = Need(base=1000, worker=10)
-    need = with_sums(alone, size=50, shards=100)
-    for workers in (1, 2, 8):
-        assert need.peak(workers) - alone.peak(workers) == 50 * held_sums(100, workers)

@@ -14,6 +14,7 @@ from typing import Any
 from ewaldite.errors import MissingExtraError, UserError
 from ewaldite.run.budget import Budget
 from ewaldite.run.failure import ATTEMPTS
+from ewaldite.run.plain_main import plain_main
 
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +89,9 @@ class Cluster:
 
 @contextmanager
 def _own_cluster(distributed: Any, workers: int) -> Iterator[Any]:
-    with _without_interrupts():
+    import dask
+
+    with _without_interrupts(), plain_main():
         cluster = distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -96,7 +99,9 @@ def _own_cluster(distributed: Any, workers: int) -> Iterator[Any]:
             dashboard_address=":0",
             scheduler_kwargs={"allowed_failures": ATTEMPTS - 1},
         )
-    with cluster:
+    # It would give up a worker that is dead twice within so many seconds
+    patient = {"distributed.deploy.lost-worker-timeout": "1000 days"}
+    with cluster, dask.config.set(patient):
         yield cluster
 
 

@@ -17,6 +17,9 @@ from ewaldite.run.failure import ATTEMPTS
 from ewaldite.run.pool import Promise, Task, Ticket, WorkerDied
 from ewaldite.run.process_pool import pickled
 
+# What dask raises for a task whose workers died: all that were with them are counted
+_KILLED = "KilledWorker"
+
 
 class DaskPool:
     """The workers of a cluster.
@@ -71,13 +74,19 @@ class DaskPool:
         self._open.clear()
         self._work.release()
 
-    def _watch(self, ticket: Ticket, function: Callable[..., Any], verb: str, *of: Any) -> None:
+    def _watch(
+        self, ticket: Ticket, function: Callable[..., Any], verb: str, *of: Any, tried: int = 1
+    ) -> None:
         key = self._key(verb)
         future = self._client.submit(function, self._work, *of, key=key, pure=False)
         self._open[key] = future
 
         def over(ended: Any) -> None:
             self._open.pop(key, None)
+            if function is _add and tried < ATTEMPTS and _killed(ended):
+                # it was with a worker that a shard killed
+                self._watch(ticket, function, verb, *of, tried=tried + 1)
+                return
             self.ended.put((ticket, _Remote(ended)))
 
         future.add_done_callback(over)
@@ -106,9 +115,14 @@ class _Remote:
                 f"the connection was lost ({lost})",
                 "Run the same command again: finished shards are kept.",
             )
-        if type(error).__name__ == "KilledWorker":
-            return WorkerDied("its worker died each time", times=ATTEMPTS)
+        if type(error).__name__ == _KILLED:
+            return WorkerDied("its worker died each time", times=ATTEMPTS, certain=False)
         return error
+
+
+def _killed(future: Any) -> bool:
+    """Whether a task is given up because its workers died."""
+    return future.status == "error" and type(future.exception()).__name__ == _KILLED
 
 
 @lru_cache(maxsize=4)

@@ -36,12 +36,15 @@ class WorkerDied(Exception):
     message:
         What is known of it.
     times:
-        How many workers the shard has cost.
+        How many workers it has cost.
+    certain:
+        Whether it was this shard: a worker may have had others at the same time.
     """
 
-    def __init__(self, message: str, times: int = 1) -> None:
+    def __init__(self, message: str, times: int = 1, certain: bool = True) -> None:
         super().__init__(message)
         self.times = times
+        self.certain = certain
 
 
 @dataclass(frozen=True)

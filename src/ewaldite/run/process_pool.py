@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ewaldite.run.parcel import receive, send
+from ewaldite.run.plain_main import plain_main
 from ewaldite.run.pool import Task, ThreadPool, WorkerDied
 from ewaldite.run.process_worker import FAILED, LOGGED, TOLD, serve
 from ewaldite.run.sizes import format_bytes
@@ -30,7 +31,7 @@ class _Worker:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(preloaded))
         level = logging.getLogger("ewaldite").getEffectiveLevel()
-        with _lock:
+        with _lock, plain_main():
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(
                 target=serve, args=(theirs, level), name="ewaldite worker", daemon=True

@@ -84,6 +84,7 @@ class _Way(Generic[Shard]):
     share: _Share
     loaded: bool
     attempts: int = 1
+    alone: bool = False
 
 
 class Shards(Generic[Shard]):
@@ -126,10 +127,16 @@ class Shards(Generic[Shard]):
         self._skipped = skipped
         self._left_out = 0
         self._way: dict[int, _Way[Shard]] = {}
+        self._suspects: list[int] = []
         self.begun = 0
 
     def begin(self, stop: int) -> None:
-        """Hand out all shards before a number that are not handed out yet."""
+        """Hand out all shards before a number that are not handed out yet.
+
+        None is while one may have killed workers: it is tried alone.
+        """
+        if self._suspects or any(way.alone for way in self._way.values()):
+            return
         while self.begun < min(stop, len(self._shards)):
             number, shard = self.begun, self._shards[self.begun]
             loaded = self._store is not None and self._store.has(shard)
@@ -151,25 +158,51 @@ class Shards(Generic[Shard]):
         UserError
             Where it is not to be left out.
         """
-        way = self._way[number]
         error = promise.exception()
         if error is None:
-            del self._way[number]
+            way = self._way.pop(number)
             way.share.end(way.loaded)
-            return True
+            settled: bool | None = True
+        else:
+            settled = self._failed(number, error)
+        self._try_suspect()
+        return settled
+
+    def _failed(self, number: int, error: BaseException) -> bool | None:
+        """Have a shard tried again (None), or leave it out (False), or raise."""
+        way = self._way[number]
         if isinstance(error, WorkerDied):
+            if not error.certain and not way.alone:
+                self._suspects.append(number)
+                return None
             way.attempts += error.times - 1
         if not tried_enough(error, way.attempts):
             say_again(self._label(way.shard), error, way.attempts)
             way.attempts += 1
-            way.share.again()
-            self._pool.submit(number, way.shard, way.share.hear)
+            self._again(number)
             return None
         if not may_skip(error, self._failures):
             raise given_up(self._label(way.shard), error, way.attempts)
         del self._way[number]
         self._leave_out(way, error)
         return False
+
+    def _again(self, number: int) -> None:
+        way = self._way[number]
+        way.share.again()
+        self._pool.submit(number, way.shard, way.share.hear)
+
+    def _try_suspect(self) -> None:
+        """Try a shard that may have killed workers when no other is on its way.
+
+        Those that were with the same worker are suspected with it.
+        """
+        if self._suspects and len(self._way) == len(self._suspects):
+            number = self._suspects.pop(0)
+            way = self._way[number]
+            way.alone = True
+            _logger.warning("%s may kill workers; it is tried alone", self._label(way.shard))
+            self._again(number)
 
     def _leave_out(self, way: _Way[Shard], error: BaseException) -> None:
         self._left_out += 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from ewaldite.run.plan import Need
 from ewaldite.run.pool import Pool, Promise
 from ewaldite.run.shards import Shards
 
@@ -25,26 +23,6 @@ def held_sums(shards: int, workers: int) -> int:
     making, as many as workers and one, and as many that were made before their turn.
     """
     return min(shards, depth(shards) + 2 * (workers + 1))
-
-
-def with_sums(need: Need, size: int, shards: int) -> Need:
-    """Add the memory of sums that are added as a tree to what a reduction needs beside them.
-
-    Parameters
-    ----------
-    need:
-        Predicted memory; a worker's own sums belong to ``worker``, and ``result`` is 0.
-    size:
-        Of the sums of one shard, or of all, whichever is larger; bytes.
-    shards:
-        Their number.
-
-    Returns
-    -------
-    :
-        The need with the sums of :func:`held_sums`.
-    """
-    return replace(need, base=need.base + depth(shards) * size, result=2 * size)
 
 
 class Tree:
