@@ -58,7 +58,7 @@ class RunSizes:
 def guess_of_good(context: Context) -> NDArray[np.bool_]:
     """Pixels of the first sweep that take part, before masks are made; dims (slow, fast).
 
-    Those with a count in the first frame, within the resolution as it is at every eighth pixel.
+    Those with a count in the first frame, within the resolution, 8 × 8 pixels at a time.
     """
     entry, limits = context.entries[0], context.options.map
     good = np.ones(entry.sweep.image_shape, dtype=bool)
@@ -66,7 +66,8 @@ def guess_of_good(context: Context) -> NDArray[np.bool_]:
         good = ~no_count(entry.sample(0), entry.images.markers)
     for excluded in entry.images.masks().values():
         good &= ~excluded
-    slow, fast = (np.arange(0, n, _EVERY) for n in good.shape)
+    middle = _EVERY // 2
+    slow, fast = (np.minimum(np.arange(0, n, _EVERY) + middle, n - 1) for n in good.shape)
     place = (slow[:, None] * good.shape[1] + fast).ravel()
     s = entry.features(entry.sweep.wedges[0]).at(place)[:, walk.SX : walk.SZ + 1]
     length = np.linalg.norm(s, axis=1).reshape(slow.size, fast.size)
