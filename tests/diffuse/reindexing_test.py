@@ -83,6 +83,8 @@ def test_crystals_indexed_the_other_way_round_are_turned_back() -> None:
     table = Observations.concat([crystal(rng, i, m) for i, m in enumerate(turns)])
     found = resolve(table, GROUP, [CELL] * 4)
     assert names(found) == [operator_name(m) for m in turns]
+    one_by_one = resolve(lambda i: table.select(table.sweep == i), GROUP, [CELL] * 4)
+    assert names(one_by_one) == names(found)
     assert [d.why for d in found] == ["first", *["correlation"] * 3]
     for decision, right in zip(found[1:], (1, 0, 1), strict=True):
         assert decision.candidates == ("h,k,l", "k,h,-l")

@@ -113,7 +113,7 @@ def test_a_run_that_cannot_fit_is_refused_at_once(done: Context, tmp_path: Path)
     assert not any(tmp_path.iterdir())
 
 
-@given(st.builds(RunSizes, *[NUMBERS] * 9), st.integers(0, 10**8))
+@given(st.builds(RunSizes, *[NUMBERS] * 10), st.integers(0, 10**8))
 def test_more_voxels_need_more(sizes: RunSizes, more: int) -> None:
     sections = {"name": "a", "images": "a_#.cbf", "geometry": "xds"}
     options = DiffuseOptions.model_validate({"sweep": [sections]})

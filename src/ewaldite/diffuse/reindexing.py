@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,7 @@ _ROUNDS = 5
 
 
 def resolve(
-    observations: Observations,
+    observations: Observations | Callable[[int], Observations],
     group: SpaceGroup,
     cells: ArrayLike,
     *,
@@ -59,7 +59,8 @@ def resolve(
     Parameters
     ----------
     observations:
-        Unmerged table; ``sweep`` says which batch a row is of.
+        Unmerged table; ``sweep`` says which batch a row is of. Or what gives the table of a
+        batch, which is asked only where there is a choice.
     group:
         Space group of the crystals.
     cells:
@@ -102,7 +103,10 @@ def resolve(
     metric = inverse @ inverse.T
     evidence = []
     for i, own in enumerate(candidates):
-        rows = observations.select(observations.sweep == i)
+        if isinstance(observations, Observations):
+            rows = observations.select(observations.sweep == i)
+        else:
+            rows = observations(i)
         evidence.append(
             [
                 Evidence(

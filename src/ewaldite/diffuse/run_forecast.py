@@ -134,7 +134,7 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
     if step in ("integrate", "export"):
         return wedge_bytes(step, sizes)
     if step == "combine":
-        return table_bytes(sizes.scale_rows + sizes.bragg_rows)
+        return table_bytes(sizes.sweep_rows, sizes.bragg_rows)
     if step == "scale":
         return scale_bytes(sizes.scale_rows, options)
     if step == "map":

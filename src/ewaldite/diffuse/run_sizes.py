@@ -40,6 +40,8 @@ class RunSizes:
         Segments, and voxels of the map's grid, that the largest wedge touches.
     map_rows, scale_rows, bragg_rows:
         Observations on the map's grid and on that of scaling, and rows of the Bragg table.
+    sweep_rows:
+        Observations on the grid of scaling of the longest sweep.
     map_voxels, coarse_voxels:
         Merged voxels of both grids.
     """
@@ -51,6 +53,7 @@ class RunSizes:
     map_rows: int
     scale_rows: int
     bragg_rows: int
+    sweep_rows: int
     map_voxels: int
     coarse_voxels: int
 
@@ -99,6 +102,7 @@ def run_sizes(context: Context, jobs: Sequence[WedgeJob], redone: Collection[str
     options = context.options
     looked = [(job, max(job.entry.sweep.wedges, key=len)) for job in jobs[:_LOOKED_AT]]
     frames = sum(len(wedge) for e in context.entries for wedge in e.sweep.wedges)
+    longest = max(sum(len(wedge) for wedge in e.sweep.wedges) for e in context.entries)
     seen = sum(len(wedge) for job, _ in looked for wedge in job.entry.sweep.wedges)
 
     def largest(per_cell: Sequence[int] | NDArray[np.int64]) -> int:
@@ -139,6 +143,7 @@ def run_sizes(context: Context, jobs: Sequence[WedgeJob], redone: Collection[str
         wedge_rows=largest(fine.n),
         map_rows=map_rows,
         scale_rows=scale_rows,
+        sweep_rows=int(scale_rows * longest / max(frames, 1)),
         bragg_rows=known("work/bragg.nxs", "export", lambda: rows(BRAGG_GRID)),
         map_voxels=known("merged.nxs", "merge", lambda: voxels(fine, map_rows)),
         coarse_voxels=known(

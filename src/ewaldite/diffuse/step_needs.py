@@ -18,9 +18,9 @@ MOST_SLABS = 64
 SLAB_COST = 0.3
 
 
-def table_bytes(rows: int) -> int:
-    """Of a table of observations that is loaded as a whole and joined."""
-    return 700 * rows
+def table_bytes(rows: int, spots: int) -> int:
+    """Of the observations of a sweep and of a Bragg table, which are loaded and joined."""
+    return 700 * rows + 600 * spots
 
 
 def merge_need(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -29,9 +29,10 @@ from ewaldite.diffuse.wedge_store import Shard
 from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import atomic_path, write_text
-from ewaldite.io.nexus import TableWriter, load, save
+from ewaldite.io.nexus import TableWriter, iterate, load, save
 from ewaldite.model.grid import Grid
 from ewaldite.run.checkpoint import ShardStore
+from ewaldite.run.memory import give_back
 
 Kept = TypeVar("Kept")
 
@@ -154,29 +155,46 @@ def _observations(
 def combine_tables(context: Context) -> None:
     """Step ``combine``: one table of all sweeps, in one setting, and the Bragg table.
 
-    Parts of a voxel or a reflection that the border of two wedges cut are joined.
+    Parts of a voxel or a reflection that the border of two wedges cut are joined. The
+    observations of one sweep are in memory at a time.
     """
     options = context.options
-    table = Observations.from_scipp(load(context.work / "observations.nxs"))
-    span = options.scale.merge_within_degrees
-    joined = join_neighbours(table, rotation_of(context, table.sweep, table.iz), span)
-    if len(joined) < len(table):
-        context.log.info("combine: %d observations joined to %d", len(table), len(joined))
-    context.log.info("combine: %d observations", len(joined))
     spots = load(context.work / "bragg.nxs")
     place = rotation_of(context, spots.coords["sweep"].values, spots.coords["iz"].values)
     bragg = join_reflections(spots, place, options.scale.bragg_within_degrees)
     _say_incomplete(context, bragg)
+    rows = _rows_of_sweeps(context)
+
+    def joined(sweep: int) -> Observations:
+        found = load(context.work / "observations.nxs", rows=(rows[sweep], rows[sweep + 1]))
+        table = Observations.from_scipp(found)
+        phi = rotation_of(context, table.sweep, table.iz)
+        return join_neighbours(table, phi, options.scale.merge_within_degrees)
+
     operators = _reindex(context, joined, bragg)
-    for name, result, grid in (
-        ("observations.nxs", reindexed(joined, operators).to_scipp(), options.scale.grid),
-        ("bragg.nxs", reindexed_bragg(bragg, operators), BRAGG_GRID),
-    ):
-        save(context.path(name), result, context.provenance(), sample=context.sample(grid))
+    result = reindexed_bragg(bragg, operators)
+    sample = context.sample(BRAGG_GRID)
+    save(context.path("bragg.nxs"), result, context.provenance(), sample=sample)
+    path, sample = context.path("observations.nxs"), context.sample(options.scale.grid)
+    with TableWriter(path, context.provenance(), sample=sample) as writer:
+        for sweep in range(len(context.entries)):
+            writer.append(reindexed(joined(sweep), operators).to_scipp())
+            give_back()
+    if writer.rows < rows[-1]:
+        context.log.info("combine: %d observations joined to %d", rows[-1], writer.rows)
+    context.log.info("combine: %d observations", writer.rows)
+
+
+def _rows_of_sweeps(context: Context) -> list[int]:
+    """Where the rows of each sweep begin in the exported table, and where the last ends."""
+    number = np.zeros(len(context.entries), dtype=np.int64)
+    for block in iterate(context.work / "observations.nxs", columns=["sweep"]):
+        number += np.bincount(block.coords["sweep"].values, minlength=len(number))
+    return [0, *np.cumsum(number).tolist()]
 
 
 def _reindex(
-    context: Context, observations: Observations, bragg: sc.DataArray
+    context: Context, observations: Callable[[int], Observations], bragg: sc.DataArray
 ) -> dict[int, NDArray[np.int64]]:
     """Bring all sweeps to one setting; returns the operators, also written to a file."""
     names = [sweep.name for sweep in context.options.sweep]

@@ -1,0 +1,63 @@
+"""Tables of several sweeps, of which one is in memory at a time, are those of all together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import scipp as sc
+
+from diffuse.tiny import write_tiny
+from ewaldite.diffuse import workflow
+from ewaldite.diffuse.combine import join_neighbours
+from ewaldite.diffuse.config import parse_config
+from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.observations import Observations
+from ewaldite.diffuse.reindexed import reindexed
+from ewaldite.diffuse.table_steps import combine_tables, rotation_of
+from ewaldite.io.nexus import iterate, load
+from ewaldite.io.toml_file import read_toml
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """Two sweeps of the same images, in wedges that cut voxels."""
+    folder = tmp_path_factory.mktemp("tables")
+    given = read_toml(write_tiny(folder))
+    (first,) = given["sweep"]
+    given["sweep"] = [first, first | {"name": "b", "frames": [2, 5]}]
+    given["integrate"] = {"wedge_degrees": 2.0}
+    context = Context(parse_config(given, folder / "tiny.toml"), folder)
+    workflow.run(context, ["export"])
+    return context
+
+
+@pytest.mark.parametrize("span", [0.0, 3.0])
+def test_sweep_by_sweep_gives_the_same_bits(exported: Context, span: float) -> None:
+    scale = exported.options.scale.model_copy(update={"merge_within_degrees": span})
+    context = replace(exported, options=exported.options.model_copy(update={"scale": scale}))
+    combine_tables(context)
+    table = Observations.from_scipp(load(context.work / "observations.nxs"))
+    assert set(table.sweep) == {0, 1}
+    joined = join_neighbours(table, rotation_of(context, table.sweep, table.iz), span)
+    assert (len(joined) < len(table)) == (span > 0)
+    expected = reindexed(joined, context.operators).to_scipp()
+    assert sc.identical(load(context.path("observations.nxs")), expected, equal_nan=True)
+
+
+def test_masks_and_corrections_of_a_sweep_are_found_by_its_name(exported: Context) -> None:
+    masks = load(exported.path("masks.nxs"))
+    assert list(masks) == ["a", "b"]
+    good = exported.good(1)
+    for mask in masks["b"].values():
+        assert not (good & mask.values).any()
+
+
+def test_the_export_keeps_sweeps_together(exported: Context) -> None:
+    """Rows of a sweep are read as one range."""
+    last = 0
+    for block in iterate(exported.work / "observations.nxs", rows=100):
+        sweep = block.coords["sweep"].values
+        assert (sweep >= last).all()
+        assert (sweep[1:] >= sweep[:-1]).all()
+        last = int(sweep[-1])
