@@ -12,6 +12,7 @@ import scipp as sc
 
 import ewaldite
 from ewaldite.errors import UserError
+from ewaldite.plot.cut_parts import s_label
 from ewaldite.spectroscopy import sample_factors as module
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.cut import Cut, make_cut
@@ -171,6 +172,7 @@ def test_a_cut_is_divided_with_its_errors(folder: Path, tmp_path: Path) -> None:
     stored = ewaldite.load(tmp_path / "b" / "cuts" / "e.nxs")
     assert sc.identical(stored["factor"], data["factor"], equal_nan=True)
     assert stored["S"].coords["intensity_unit"].value == "µB²/eV"
+    assert s_label(data["S"]) == "S(Q, ω) (µB²/eV)"
     other = sample_factors(SampleFactorOptions(unit="mbarn"), None)
     assert other is not None
     one = np.ones(plain["S"].size)

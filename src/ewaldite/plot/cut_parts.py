@@ -9,6 +9,7 @@ import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
+from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.plot.cut_axes import CutAxes
 from ewaldite.plot.style import unit_label
 
@@ -111,5 +112,5 @@ class CutParts:
 
 def s_label(s: sc.DataArray) -> str:
     """Label of S with its unit."""
-    unit = "" if s.unit == sc.units.one else unit_label(s.unit)
+    unit = unit_label(intensity_unit(s))
     return f"S(Q, ω) ({unit or 'arb. units'})"
