@@ -53,7 +53,7 @@ from ewaldite.tables.neutron import K2_TO_MEV
 FloatArray = NDArray[np.float64]
 
 #: Cells that are looked at in one pass; more than that are looked at in several, until every
-#: bin has been met.
+#: bin has been met or a pass has met no new one.
 CELLS = 30_000_000
 _POINTS = 2000
 _LEAST = 1e-4
@@ -122,7 +122,7 @@ class SampleFactors:
         used = np.flatnonzero(pixel.table[:, 1] > 0)
         cells = used.size * float(exposed.cells[seen_by.step].sum())
         passes = int(np.clip(np.ceil(cells / CELLS), 1, max(used.size, 1)))
-        sums = np.zeros((grid.size, 2))
+        sums, before = np.zeros((grid.size, 2)), -1
         for first in range(passes):
             kernel.sum_factors(
                 used[first::passes], self.radial(q), (_POINTS - 1) / highest,
@@ -130,8 +130,10 @@ class SampleFactors:
                 np.ascontiguousarray(turned[:, 2]), np.ascontiguousarray(in_tank), table, flux,
                 seen_by, grid.bins, K2_TO_MEV, sums,
             )  # fmt: skip
-            if np.all(sums[seen, 0] > 0):
+            found = int(np.count_nonzero(sums[seen, 0]))
+            if found in (before, int(np.count_nonzero(seen))):
                 break
+            before = found
         met = sums[:, 0] > 0
         mean = np.divide(sums[:, 1], sums[:, 0], out=np.full(grid.size, np.nan), where=met)
         return np.where(seen, _nearest(mean, met, grid.shape), np.nan)

@@ -76,12 +76,12 @@ class SharedErrors:
             # derivatives are kept of the coverage alone
             kept = amount == COVERAGE
             if factor is not None and kept:
-                part = csr_array(factor.multiply(np.sqrt(variance)[None, :]))
+                rows = np.repeat(np.arange(size.size, dtype=np.int32), np.diff(factor.indptr))
+                values = factor.data * np.sqrt(variance)[factor.indices] * inverse[rows]
+                part = csr_array((values, factor.indices, factor.indptr), shape=factor.shape)
             else:
                 kept = False
-                part = csr_array(np.sqrt(total[:, amount])[:, None])
-            part = csr_array(part.multiply(inverse[:, None]))
-            part.eliminate_zeros()
+                part = csr_array((np.sqrt(total[:, amount]) * inverse)[:, None])
             parts.append((name, *_joined(part, most, kept)))
         modes = csr_array(covered.by_mode(amount) * inverse[:, None])
         parts.append(("vanadium's monitor", modes, True))
@@ -132,16 +132,12 @@ class SharedErrors:
 
 
 def _joined(part: csr_array, most: int, exact: bool) -> tuple[csr_array, bool]:
-    together = 1
-    square = part.multiply(part).tocsc()
-    found = part
+    found, joined = part, False
     while found.nnz > most and found.shape[1] > 1:
-        together *= 2
-        columns = np.arange(square.shape[1]) // together
-        sums = csr_array(
-            (np.ones(columns.size), (np.arange(columns.size), columns)),
-            shape=(columns.size, int(columns[-1]) + 1),
-        )
-        found = csr_array(square @ sums)
+        rows = np.repeat(np.arange(found.shape[0], dtype=np.int32), np.diff(found.indptr))
+        halved = (found.shape[0], (found.shape[1] + 1) // 2)
+        # entries of the same place are added
+        found = csr_array((found.data**2, (rows, found.indices // 2)), shape=halved)
         found.data = np.sqrt(found.data)
-    return csr_array(found), exact and together == 1
+        joined = True
+    return found, exact and not joined
