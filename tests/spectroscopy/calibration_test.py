@@ -117,6 +117,17 @@ def test_refuses_places_that_are_not_there() -> None:
         one.apply(part)
 
 
+def test_a_calibration_of_the_whole_serves_a_part() -> None:
+    part = [t for t in TRIPLETS if t.arc == 2]
+    whole = Calibration(
+        {(a, c, t): TubeCalibration(1.01) for a, c, t in np.ndindex(5, 9, 3)},
+        {(a, m): ModuleCalibration(0.1) for a, m in np.ndindex(5, 3)},
+    )
+    mine = [t for t in whole.apply(TRIPLETS) if t.arc == 2]
+    for one, other in zip(whole.apply(part), mine, strict=True):
+        np.testing.assert_array_equal(one.position, other.position)
+
+
 def test_options_count_from_one_and_have_units() -> None:
     options = CalibrationOptions.model_validate(
         {

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -172,15 +172,19 @@ def demo(
     folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
     *,
     seed: Annotated[int, Parameter(help="of everything that is drawn")] = 0,
+    mode: Annotated[
+        Literal["parked", "spinning"], Parameter(help="of the pulse-shaping choppers")
+    ] = "parked",
     computing: Computing = AS_CONFIGURED,
 ) -> None:
-    """Simulate a run and vanadium with a known truth, reduce them and compare."""
-    from ewaldite.simulate.bifrost_demo import compare_with_truth, make_demo
+    """Simulate runs and vanadium with a known truth, reduce them and compare."""
+    from ewaldite.simulate.bifrost_comparison import compare_with_truth
+    from ewaldite.simulate.bifrost_demo import make_demo
 
     _say([f"Simulating BIFROST in {folder} …"])
-    configuration = make_demo(folder, seed=seed)
-    run(configuration, computing=computing)
-    _say(compare_with_truth(configuration.parent))
+    for configuration in make_demo(folder, seed=seed, mode=mode):
+        run(configuration, computing=computing)
+    _say(compare_with_truth(folder))
 
 
 def _options(config: Path, computing: Computing = AS_CONFIGURED) -> SpectroscopyOptions:

@@ -14,6 +14,8 @@ FloatArray = NDArray[np.float64]
 #: Bins this near to the branch (meV) are fitted, if so many cells were drawn in them.
 _NEAR, _CELLS = 0.35, 20
 _FEWEST = 100
+#: A branch must be so many standard errors strong.
+_STRONG = 5.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def branch_shifts(
     Returns
     -------
     :
-        Bins of h with at least a hundred counts near the branch.
+        Bins of h with at least a hundred counts near the branch, in which it stands out.
     """
     middle, found = (transfer[1:] + transfer[:-1]) / 2.0, []
     for i in range(h.size - 1):
@@ -88,6 +90,8 @@ def branch_shifts(
             inverse = np.linalg.inv((design / error[:, None] ** 2).T @ design)
             p = inverse @ design.T @ (values / error**2)
             expected = np.maximum(design @ p, 0.0)
+        if not p[0] > _STRONG * np.sqrt(inverse[0, 0]):
+            continue
         misfit = np.sum(((values - expected) / error) ** 2) / max(values.size - 3, 1)
         found.append(
             [(h[i] + h[i + 1]) / 2.0, place, p[1] / p[0], np.sqrt(inverse[1, 1]) / p[0], misfit]
@@ -130,7 +134,7 @@ def peak_centre(
     known = np.isfinite(s)
     if not np.all(known[inside]) or np.count_nonzero(known & ring) < 5:
         return None
-    peak = np.where(inside, s - np.median(s[known & ring]), 0.0)
+    peak = np.where(inside, s - np.mean(s[known & ring]), 0.0)
     total = float(peak.sum())
     if not total > 5.0 * np.std(s[known & ring]) * np.sqrt(np.count_nonzero(inside)):
         return None

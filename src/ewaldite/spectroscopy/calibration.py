@@ -21,7 +21,7 @@ import numpy as np
 from ewaldite.errors import UserError
 from ewaldite.geometry.analyser import UP, analyser_frame
 from ewaldite.geometry.rotation import rotation_matrix
-from ewaldite.geometry.triplet import Triplet
+from ewaldite.geometry.triplet import ARCS, CHANNELS, Triplet
 from ewaldite.model.experiment import FloatArray, IntArray
 
 #: Channels of a module.
@@ -87,8 +87,8 @@ class Calibration:
         Raises
         ------
         UserError
-            If a tube or module is named that no triplet has, or the middle triplet of a module
-            that is moved is not there.
+            If a tube or module is named that BIFROST does not have, or the middle triplet of a
+            module that is moved is not there.
         """
         self._check(triplets)
         middles = {(t.arc, t.channel): t for t in triplets}
@@ -148,13 +148,24 @@ class Calibration:
         return [self.tubes.get((triplet.arc, triplet.channel, t), nominal) for t in tubes]
 
     def _check(self, triplets: Sequence[Triplet]) -> None:
-        known = {(t.arc, t.channel, n) for t in triplets for n in range(len(t.position))}
-        places = {(arc, channel // WIDTH) for arc, channel, _ in known}
-        for name, wanted, have in (
-            ("tube (arc, channel, tube)", set(self.tubes), known),
-            ("module (arc, module)", set(self.modules), places),
+        tubes = {(t.arc, t.channel): len(t.position) for t in triplets}
+        # A calibration of the whole instrument serves files of a part of it
+        wrong_tubes = {
+            (arc, channel, tube)
+            for arc, channel, tube in self.tubes
+            if not (arc < ARCS and channel < CHANNELS)
+            or tube >= tubes.get((arc, channel), tube + 1)
+        }
+        wrong_modules = {
+            (arc, module)
+            for arc, module in self.modules
+            if not (arc < ARCS and module < CHANNELS // WIDTH)
+        }
+        for name, wrong in (
+            ("tube (arc, channel, tube)", wrong_tubes),
+            ("module (arc, module)", wrong_modules),
         ):
-            unknown = sorted(wanted - have)
+            unknown = sorted(wrong)
             if unknown:
                 first = tuple(number + 1 for number in unknown[0])
                 raise UserError(
