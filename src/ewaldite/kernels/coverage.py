@@ -401,7 +401,7 @@ def by_interval(
         for e in range(bounds[g], bounds[g + 1]):
             j, m = members[e, 0], members[e, 1]
             count = counts[count_of[j] + m]
-            if count < 0.0:
+            if count <= 0.0:
                 continue
             masked = block_of[j]
             k0, k1 = edges[edge_of[j] + m], edges[edge_of[j] + m + 1]

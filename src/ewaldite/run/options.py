@@ -10,6 +10,7 @@ from ewaldite.run.section import Section
 
 Kind = Literal["threads", "processes", "dask"]
 Failures = Literal["stop", "skip"]
+Device = Literal["cpu", "gpu"]
 
 
 class RunOptions(Section):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ewaldite.run.checkpoint import Key
 from ewaldite.run.digest import digest
+from ewaldite.run.options import Device
 from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.coverage import Coverage, finish
 from ewaldite.spectroscopy.coverage_work import CoverageSums, CoverageWork, Part
@@ -54,14 +55,17 @@ class CoverCut(Sharded[Part, CoverageSums, Coverage]):
     ----------
     setup:
         File of the :class:`~ewaldite.spectroscopy.cut_setup.CutSetup`.
+    device:
+        What sums it.
     """
 
     setup: Path
+    device: Device = "cpu"
 
     @property
     def work(self) -> CoverageWork:
         """Work that is cut into parts."""
-        return load_setup(self.setup).coverage
+        return replace(load_setup(self.setup).coverage, device=self.device)
 
     @property
     def shards(self) -> list[Part]:

@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels import coverage as kernel
 from ewaldite.kernels.coverage import AMOUNTS, COLUMNS, ERRORS, SQUARES, SUMS
 from ewaldite.kernels.cut_tables import BinTable, FluxTable, PixelTable, ViewTable
+from ewaldite.run.options import Device
+from ewaldite.spectroscopy.coverage_kernels import kernels_on
 from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.exposure import Exposure
 from ewaldite.spectroscopy.pixels import Pixels
@@ -128,12 +129,15 @@ class CoverageWork:
     grid, pixel, exposed, room:
         Cut, pixels, steps, and terms of the factors to keep, as for
         :func:`~ewaldite.spectroscopy.coverage.coverage`.
+    device:
+        What sums it; see :func:`~ewaldite.spectroscopy.coverage_kernels.kernels_on`.
     """
 
     grid: CutGrid
     pixel: Pixels
     exposed: Exposure
     room: int = TERMS
+    device: Device = "cpu"
 
     @cached_property
     def order(self) -> IntArray:
@@ -169,6 +173,7 @@ class CoverageWork:
 
     def reduce(self, part: Part) -> CoverageSums:
         """Sum one part."""
+        kernel = kernels_on(self.device)
         share = self.room // sum(p.kind == part.kind for p in self.parts)
         record = np.empty(share, np.int64), np.empty(share, np.int64), np.empty(share)
         size, nothing = self.grid.size, np.zeros(0, np.int64)

@@ -72,13 +72,13 @@ def sum_events(context: Context, cut: Cut) -> None:
 
 def cover(context: Context, cut: Cut) -> None:
     """Step ``coverage NAME``: what the bins would count for S = 1, with its errors."""
-    paths = _paths(context, cut)
+    paths, device = _paths(context, cut), context.options.computing.device
     covered = reduce(
         context,
-        CoverCut(paths.setup),
+        CoverCut(paths.setup, device),
         f"coverage {cut.name}",
         paths.coverage_shards,
-        PartKeys(digest(installed_version(), file_checksum(paths.setup))),
+        PartKeys(digest(installed_version(), file_checksum(paths.setup), device)),
         (save_part, load_part),
         ShardProgress(context.progress, unit="parts"),
     )

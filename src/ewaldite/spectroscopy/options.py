@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ewaldite.run.options import RunOptions
+from ewaldite.run.options import Device, RunOptions
 from ewaldite.run.section import Section
 from ewaldite.spectroscopy.calibrate.options import CalibrateOptions
 from ewaldite.spectroscopy.calibration_options import CalibrationOptions
@@ -161,7 +161,9 @@ SECTION = "[computing]"
 
 
 class ComputingOptions(RunOptions):
-    """How the work is done; does not change results."""
+    """How the work is done; does not change results, but for rounding on another device."""
+
+    device: Device = Field("cpu", description="that sums the coverage: cpu or gpu")
 
     events: int = Field(
         4_000_000, ge=1, description="of a shard, which is what a killed run may lose"

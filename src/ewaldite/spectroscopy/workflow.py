@@ -169,7 +169,7 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             coverage,
             (exposure,),
             (paths.coverage,),
-            {},
+            {"device": options.computing.device},
             lambda: cover(context, cut),
             lambda: tidy(paths.coverage_shards),
         ),

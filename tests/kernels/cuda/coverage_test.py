@@ -46,12 +46,18 @@ def by_pixel(kernel: Any, cut: dict[str, Any], terms: int) -> tuple[int, Any, An
 
 def by_interval(kernel: Any, cut: dict[str, Any], terms: int) -> tuple[int, Any, Any]:
     bins, record = room(cut, terms)
+    squares = np.zeros((bins.shape[0], processor.ERRORS))
     members, bounds, relative = readings(cut)
     last = bounds.size - 2  # all but the last
     found = kernel.by_interval(
-        members, bounds, 1, last, relative, *cut.values(), K2, bins, record
+        members, bounds, 1, last, relative, *cut.values(), K2, squares, record
     )
-    return found, bins, record
+    return found, squares, record
+
+
+def close(mine: Any, other: Any) -> None:
+    """Equal within rounding: a bin that a line just touches has a share of rounding alone."""
+    np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-13 * np.abs(other).max())
 
 
 def compare(kernel: Any, cut: dict[str, Any], room: int = 20_000) -> None:
@@ -60,14 +66,14 @@ def compare(kernel: Any, cut: dict[str, Any], room: int = 20_000) -> None:
         n, bins, record = work(kernel, cut, room)
         m, expected, terms = work(processor, cut, room)
         assert n == m > 0
-        first = processor.SUMS if work is by_pixel else processor.SQUARES
-        wanted = expected[:, first:]
-        assert np.count_nonzero(wanted) > 0
-        np.testing.assert_allclose(bins[:, first:], wanted, rtol=1e-12, atol=1e-300)
+        first = processor.SUMS if work is by_pixel else 0
+        for mine, other in zip(bins.T[first:], expected.T[first:], strict=True):
+            assert np.count_nonzero(other) > 0
+            close(mine, other)
         if n <= room:
             here, there = (np.lexsort((r[0][:n], r[1][:n])) for r in (record, terms))
             for mine, other in zip(record, terms, strict=True):
-                np.testing.assert_allclose(mine[:n][here], other[:n][there], rtol=1e-12)
+                close(mine[:n][here], other[:n][there])
 
 
 @pytest.mark.filterwarnings("ignore:.*low occupancy")

@@ -28,6 +28,7 @@ def tables(
     edges = np.sort(rng.uniform(1.1, 1.6, (2, cells + 1)), axis=1)
     edges_of = np.arange(steps, dtype=np.int64) % 2 * (cells + 1)
     counts = np.where(rng.random(steps * cells) < 0.1, -1.0, rng.poisson(50.0, steps * cells))
+    counts[rng.random(counts.size) < 0.1] = 0.0
     width = (cells + 7) // 8
     blocked = rng.integers(0, 256, pixels * width).astype(np.uint8)
     block_of = np.full(steps, -1, np.int64)

@@ -18,7 +18,6 @@ from ewaldite.kernels.coverage import (
     COVERAGE,
     ERRORS,
     SPAN,
-    SQUARES,
     SUMS,
     WIDTH,
     window,
@@ -182,7 +181,7 @@ def _cells_of_readings(
     j, m = members[e, 0], members[e, 1]
     at, energy = flux.count_of[j] + m, pixel.table[p, 0]
     n = flux.counts[at]
-    if n < 0.0 or is_blocked(flux.blocked, flux.block_of[j], flux.cells[j], p, m):
+    if n <= 0.0 or is_blocked(flux.blocked, flux.block_of[j], flux.cells[j], p, m):
         return
     rows, number = grid.rows, grid.number
     start, end = cuda.local.array(ROWS, np.float64), cuda.local.array(ROWS, np.float64)
@@ -221,6 +220,7 @@ def _close(
     i = cuda.grid(1)
     if i >= bins.shape[0]:
         return
+    of_squares = bins.shape[1] - ERRORS
     for slot in range(names.size):
         if sums[slot, i, SPAN] == 0.0:
             continue
@@ -228,7 +228,7 @@ def _close(
             if with_sums:
                 bins[i, SUMS + c] += sums[slot, i, c]
             if c < ERRORS:
-                bins[i, SQUARES + c] += sums[slot, i, c] ** 2 * variance[slot]
+                bins[i, of_squares + c] += sums[slot, i, c] ** 2 * variance[slot]
         t = cuda.atomic.add(terms, 0, 1)
         if t < record[0].size:
             record[0][t] = i
@@ -287,14 +287,14 @@ def by_interval(
     views: ViewTable,
     grid: BinTable,
     k2: float,
-    bins: FloatArray,
+    squares: FloatArray,
     record: Record,
 ) -> int:
     """Variances from the monitor; as :func:`ewaldite.kernels.coverage.by_interval`.
 
     Parameters
     ----------
-    members, bounds, first, last, relative, pixel, flux, views, grid, k2, bins, record:
+    members, bounds, first, last, relative, pixel, flux, views, grid, k2, squares, record:
         The same, in the memory of the host. Terms are recorded in any order.
 
     Returns
@@ -307,7 +307,7 @@ def by_interval(
     ValueError
         For a cut of more than :data:`ROWS` rows.
     """
-    work = _Work(grid, bins, record, last - first)
+    work = _Work(grid, squares, record, last - first)
     tables = [_on_device(table) for table in (pixel, flux, views, grid)]
     for g in range(first, last, work.at_once):
         groups = np.arange(g, min(g + work.at_once, last))
@@ -320,7 +320,7 @@ def by_interval(
             _cells_of_readings[shape, (_THREADS, 1)](some, theirs, *tables, k2, work.sums)
         names, variance = cuda.to_device(groups), cuda.to_device(relative[groups])
         work.close(names, variance, with_sums=False)
-    return work.finish(bins, record)
+    return work.finish(squares, record)
 
 
 class _Work:
