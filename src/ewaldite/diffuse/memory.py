@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +36,22 @@ _WALK_BYTES = 1 << 20
 # Of a run: its first pixel and its row
 _RUN_BYTES = 8
 
-#: What the program itself holds with its libraries and kernels once it has worked on images.
-WITH_IMAGES = 340_000_000
-#: The same as long as it has seen none.
-WITHOUT_IMAGES = 255_000_000
+# What the program itself holds with its libraries and kernels, and what the compiler leaves
+# behind where it had to make them
+_PROGRAM, _COMPILER = 285_000_000, 105_000_000
 #: What another band of the detector costs, as part of the work on a wedge: its images are read,
 #: and their pixels are looked at, once more.
 BAND_COST = 0.07
+
+
+def program_bytes() -> int:
+    """What the program will hold besides its data, or holds now if that is more.
+
+    Kernels are compiled in the first run after an installation and kept beside their source.
+    """
+    kept = Path(walk.__file__).parent / "__pycache__"
+    compiled = any(kept.glob("walk.*.nbi")) and any(kept.glob("merge.*.nbi"))
+    return max(current_rss(), _PROGRAM + (0 if compiled else _COMPILER))
 
 
 def predict_need(jobs: Sequence[WedgeJob]) -> Need:
@@ -66,7 +76,7 @@ def predict_need(jobs: Sequence[WedgeJob]) -> Need:
     wedges = [_wedge_need(job, max(job.entry.sweep.wedges, key=len)) for job in jobs]
     image = max(job.good.size * _pixel_bytes(job) for job in jobs) + _WALK_BYTES
     return Need(
-        base=max(current_rss(), WITH_IMAGES) + pixels * len(jobs),
+        base=program_bytes() + pixels * len(jobs),
         worker=image + max(need.worker for need in wedges),
         shard=max(need.shard for need in wedges),
         finish=max(need.finish for need in wedges),
@@ -246,8 +256,12 @@ def _voxels_swept(
 
 def _sample(job: WedgeJob, wedge: Wedge) -> FloatArray:
     """Features of pixels that take part, evenly spread; dims (pixel, 8)."""
-    good = np.flatnonzero(job.good)
-    return job.entry.features(wedge).at(good[:: max(1, good.size // _SAMPLE)])
+    found = job.samples.get(wedge.index)
+    if found is None:
+        good = np.flatnonzero(job.good)
+        found = job.entry.features(wedge).at(good[:: max(1, good.size // _SAMPLE)])
+        job.samples[wedge.index] = found
+    return found
 
 
 def _matrices(job: WedgeJob, wedge: Wedge) -> FloatArray:

@@ -15,9 +15,8 @@ from ewaldite.diffuse.maps.map_size import check_map_size, held_map_bytes, map_r
 from ewaldite.diffuse.maps.pdf import pdf_bytes
 from ewaldite.diffuse.memory import (
     BAND_COST,
-    WITH_IMAGES,
-    WITHOUT_IMAGES,
     predict_need,
+    program_bytes,
 )
 from ewaldite.diffuse.run_sizes import RunSizes, guess_of_good, run_sizes
 from ewaldite.diffuse.step_needs import (
@@ -38,10 +37,8 @@ from ewaldite.kernels import walk
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.executor import Executor
 from ewaldite.run.forecast import Forecast, StepNeed, forecast
-from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 
-_IMAGES = {"filter", "correct"}
 # Steps whose need is told from pixels and their paths
 _SEE_IMAGES = {"mask", "filter", "integrate", "export"}
 # Sweeps that are looked at
@@ -98,11 +95,8 @@ def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
     if {"map", "merge"} & set(redone):
         check_map_size(context)
     sizes = run_sizes(context, jobs, redone)
-    needs, imaged = [], False
-    for step in redone:
-        imaged = imaged or step in _IMAGES
-        base = max(WITH_IMAGES if imaged else WITHOUT_IMAGES, current_rss())
-        needs.append(_step_need(context, step, sizes, jobs, base))
+    base = program_bytes()
+    needs = [_step_need(context, step, sizes, jobs, base) for step in redone]
     return forecast(needs, budget, processors=processors)
 
 
@@ -130,7 +124,7 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
     """What a step that works on one thing at a time holds besides the program."""
     options, voxels = context.options, sizes.map_voxels
     if step in ("mask", "correct"):
-        return image_bytes(step, sizes)
+        return image_bytes(step, sizes, options)
     if step in ("integrate", "export"):
         return wedge_bytes(step, sizes)
     if step == "combine":

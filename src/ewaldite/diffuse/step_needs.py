@@ -75,20 +75,21 @@ def map_table_bytes(voxels: int, options: DiffuseOptions) -> int:
     return 80_000_000 + (columns + parts) * voxels
 
 
-def image_bytes(step: str, sizes: RunSizes) -> int:
+def image_bytes(step: str, sizes: RunSizes, options: DiffuseOptions) -> int:
     """Of the steps ``mask`` and ``correct``, which hold images of the detector."""
     if step == "mask":
-        return 26 * sizes.pixels
-    return 72 * sizes.pixels
+        limits = options.map.d_min, options.map.d_max, *options.mask.resolution_rings
+        return (8 + 14 * any(limits)) * sizes.pixels
+    return 68 * sizes.pixels
 
 
 def wedge_bytes(step: str, sizes: RunSizes) -> int:
     """Of the steps ``integrate`` and ``export``, which hold one wedge."""
     if step == "integrate":
-        return 720 * sizes.segments
-    return 620 * sizes.wedge_rows
+        return 560 * sizes.segments
+    return 50_000_000 + 480 * sizes.wedge_rows
 
 
 def report_bytes(sizes: RunSizes) -> int:
     """Of the report: pictures of the masks, of maps' planes, and the merged table."""
-    return 150_000_000 + 40 * sizes.pixels + 70 * sizes.map_voxels
+    return 170_000_000 + 40 * sizes.pixels + 70 * sizes.map_voxels

@@ -51,6 +51,9 @@ class WedgeJob:
         Bands of the detector that are worked on one after the other.
     workspace:
         Memory that each worker uses again.
+    samples:
+        Features of a sample of pixels of wedges that were looked at, by number of the wedge;
+        see :mod:`~ewaldite.diffuse.memory`.
     """
 
     entry: SweepInput
@@ -61,6 +64,7 @@ class WedgeJob:
     reciprocal_lengths: FloatArray
     bands: int = 1
     workspace: Workspace = field(default_factory=Workspace)
+    samples: dict[int, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     def reduce(self, wedge: Wedge) -> WedgeSums:
         """Reduce a wedge; unreadable frames are skipped and counted if the options say so.

@@ -10,7 +10,7 @@ import numpy as np
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.export import panel_of
 from ewaldite.diffuse.maps.map_size import check_map_size
-from ewaldite.diffuse.memory import WITHOUT_IMAGES
+from ewaldite.diffuse.memory import program_bytes
 from ewaldite.diffuse.merging.bragg import merge_bragg
 from ewaldite.diffuse.merging.bragg_positions import CELLS, bragg_positions
 from ewaldite.diffuse.merging.quality import Resolution
@@ -142,7 +142,7 @@ def _slabs(context: Context, name: str, grid: Grid, *, statistics: bool) -> int:
         statistics=statistics,
     )
     plan = plan_workers(
-        replace(need, base=max(current_rss(), WITHOUT_IMAGES)),
+        replace(need, base=program_bytes()),
         memory_budget(context.options.run.memory),
         processors=1,
         shards=1,
