@@ -22,6 +22,7 @@ ORACLE = json.loads(
     (Path(__file__).parents[1] / "oracles" / "magnetic.json").read_text(encoding="utf-8")
 )
 Q = np.linspace(0.0, 8.0, 33)
+FIVE_D = ("Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au")
 
 
 @pytest.mark.parametrize("ion", [name for name in ORACLE if name != "source"])
@@ -52,7 +53,8 @@ def test_all_ions_are_what_integrals_of_bessel_functions_must_be(ion: str) -> No
         try:
             j = radial_integral(ion, order, Q)
         except UserError:
-            assert ion in ("Ce3", "Pr3")
+            assert order == 4
+            assert ion in ("Ce3", "Pr3") or ion[:-1] in FIVE_D
             continue
         assert j[0] == 0.0
         assert -0.11 < j.min() < j.max() < largest

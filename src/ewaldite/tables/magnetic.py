@@ -8,9 +8,10 @@ The radial integrals :math:`\langle j_0\rangle`, :math:`\langle j_2\rangle` and
     \langle j_0(s)\rangle = A e^{-a s^2} + B e^{-b s^2} + C e^{-c s^2} + D, \qquad
     \langle j_{2,4}(s)\rangle = s^2 (A e^{-a s^2} + B e^{-b s^2} + C e^{-c s^2} + D)
 
-(P. J. Brown, International Tables for Crystallography C (2004), section 4.4.5; where each
-number is from is said in ``magnetic_ions.txt``). In the dipole approximation an ion whose
-moment has the Landé factor g scatters with
+(P. J. Brown, International Tables for Crystallography C (2004), section 4.4.5; ions of the 5d
+series with one exponential more, K. Kobayashi, T. Nagao & M. Ito, Acta Cryst. A67 (2011) 473;
+where each number is from is said in ``magnetic_ions.txt``). In the dipole approximation an ion
+whose moment has the Landé factor g scatters with
 
 .. math:: F(Q) = \langle j_0\rangle + \frac{2-g}{g} \langle j_2\rangle, \qquad F(0) = 1 .
 """
