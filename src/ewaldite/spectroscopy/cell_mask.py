@@ -18,7 +18,7 @@ from ewaldite.spectroscopy.steps import Steps
 
 FloatArray = NDArray[np.float64]
 
-_AT_ONCE = 500_000
+_AT_ONCE = 100_000
 
 
 def cell_names(converter: Converter) -> tuple[str, ...]:

@@ -160,13 +160,7 @@ class _Work:
     ) -> None:
         self.run, self.cuts, self.span, self.told = run, cuts, span, told
         self.decoder = EventDecoder(run.converter)
-        sources = run.raw.sources
-        todo = list(pieces([s.size for s in sources], span))
-        self.flags = {
-            number: run.converter.pulse_flags(sources[number].pulse_time)
-            for number in {number for number, _, _ in todo}
-        }
-        self.pieces = iter(todo)
+        self.pieces = pieces([s.size for s in run.raw.sources], span)
         self.lock = threading.Lock()
         self.copies = []
         for cut in cuts:
@@ -192,8 +186,9 @@ class _Work:
     def _reduce(self, number: int, start: int, stop: int, room: Buffers, mine: int) -> None:
         source = self.run.raw.sources[number]
         slab = source.slab(start, stop)
+        flags = self.run.pulse_flags(source)
         unknown = room.masked[self.unknown]
-        events = self.decoder.decode(slab, source.pulse_time, self.flags[number], room)
+        events = self.decoder.decode(slab, source.pulse_time, flags, room)
         if room.masked[self.unknown] > unknown and not self.run.unknown:
             raise unknown_pixel(self.run.raw, source, slab, self.run.converter)
         for cut, copies in zip(self.cuts, self.copies, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.neutron import energy
+from ewaldite.io.bifrost.events import EventSource
 from ewaldite.io.bifrost.raw_file import RawFile, open_bifrost
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.cell_mask import cell_bits, mask_cells
@@ -63,6 +65,20 @@ class RunInput:
         alive = [source.size > 0 for source in self.raw.sources]
         sizes = [triplet.detector_number.size for triplet in self.raw.triplets]
         return np.asarray((self.converter.pixel_flags == 0) & np.repeat(alive, sizes))
+
+    @cached_property
+    def _flags(self) -> dict[tuple[int, int], tuple[int, NDArray[np.uint32]]]:
+        return {}
+
+    def pulse_flags(self, source: EventSource) -> tuple[int, NDArray[np.uint32]]:
+        """Masks of the pulses of a source, worked out once for all that have the same pulses.
+
+        See :meth:`~ewaldite.spectroscopy.converter.Converter.pulse_flags`.
+        """
+        key = (source.pulse_time.ctypes.data, source.pulse_time.size)
+        if key not in self._flags:
+            self._flags[key] = self.converter.pulse_flags(source.pulse_time)
+        return self._flags[key]
 
     @property
     def size(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import h5py
@@ -87,7 +86,9 @@ class EventSource:
     scale: float
 
     @classmethod
-    def of(cls, group: h5py.Group, reference: int) -> EventSource:
+    def of(
+        cls, group: h5py.Group, reference: int, like: EventSource | None = None
+    ) -> EventSource:
         """Look at an NXevent_data.
 
         Taken from it: ``event_id`` (not for monitors), ``event_time_offset``,
@@ -101,6 +102,8 @@ class EventSource:
             The NXevent_data.
         reference:
             Zero of times, ns since 1970.
+        like:
+            A source that may have the same frames: their times are kept once.
 
         Raises
         ------
@@ -123,10 +126,13 @@ class EventSource:
             pulses = min(pulses, max(int(np.searchsorted(index, size, side="right")) - 1, 0))
         if pulses < index.size and size > index[pulses]:
             size = int(index[pulses])
+        begins = np.asarray((time[:pulses] - reference) * 1e-9, dtype=np.float64)
+        if like is not None and np.array_equal(like.pulse_time, begins):
+            begins = like.pulse_time
         return cls(
             name=group.parent.name.rsplit("/", 1)[1],
             size=size if pulses else 0,
-            pulse_time=np.asarray((time[:pulses] - reference) * 1e-9, dtype=np.float64),
+            pulse_time=begins,
             index=np.minimum(index[:pulses], size),
             number=number,
             offset=offset,
@@ -168,10 +174,12 @@ class EventSource:
 
     def slab(self, start: int, stop: int) -> EventSlab:
         """Events from one number to before another, at least one."""
-        bounds = self.bounds
         # Of pulses without events before the first event the last one holds it
-        first = int(np.searchsorted(bounds[:-1], start, side="right")) - 1
-        last = int(np.searchsorted(bounds[:-1], stop, side="left"))
+        first = int(np.searchsorted(self.index, start, side="right")) - 1
+        last = int(np.searchsorted(self.index, stop, side="left"))
+        bounds = self.index[first : last + 1]
+        if last == self.index.size:
+            bounds = np.append(bounds, self.size)
         empty = np.zeros(0, dtype=np.int32)
         return EventSlab(
             start=start,
@@ -179,13 +187,8 @@ class EventSource:
             offset=read_rows(self.offset, start, stop),
             scale=self.scale,
             first_pulse=first,
-            index=np.clip(bounds[first : last + 1] - start, 0, stop - start),
+            index=np.clip(bounds - start, 0, stop - start),
         )
-
-    @cached_property
-    def bounds(self) -> IntArray:
-        """First event of each pulse, and where the last one ends; dims (pulse + 1), int64."""
-        return np.append(self.index, self.size).astype(np.int64)
 
 
 def event_group(group: h5py.Group) -> h5py.Group | None:

@@ -108,7 +108,9 @@ class RawFile:
                 nothing = empty.astype(np.int64)
                 found.append(EventSource(name, 0, empty, nothing, None, None, 1e-9))
             else:
-                found.append(EventSource.of(events, self.reference))
+                found.append(
+                    EventSource.of(events, self.reference, found[-1] if found else None)
+                )
         found = self._cut(found)
         dead = [source.name for source in found if not source.size]
         if len(dead) == len(found):
