@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ewaldite.spectroscopy.event_tally import EventTally
@@ -19,6 +19,7 @@ def tally(events: list[tuple[int, int]]) -> EventTally:
     return made
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_every_event_is_counted_once_as_kept_or_rejected(
     events: list[tuple[int, int]],
@@ -36,6 +37,7 @@ def test_every_event_is_counted_once_as_kept_or_rejected(
         assert counts[name] == sum(bool(flag & 1 << bit) for _, flag in events)
 
 
+@settings(deadline=None)
 @given(EVENTS, EVENTS)
 def test_tallies_of_parts_add_up(
     one: list[tuple[int, int]], two: list[tuple[int, int]]

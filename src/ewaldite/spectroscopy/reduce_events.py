@@ -15,7 +15,6 @@ from ewaldite.kernels.event_decode import find_angles, find_steps
 from ewaldite.spectroscopy.converter import UNKNOWN
 from ewaldite.spectroscopy.cut_events import EventCounts, EventSums
 from ewaldite.spectroscopy.event_decoder import Buffers, Decoded, EventDecoder
-from ewaldite.spectroscopy.event_input import unknown_pixel
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.run_input import RunInput, open_run
 from ewaldite.spectroscopy.steps import Steps
@@ -190,7 +189,7 @@ class _Work:
         unknown = room.masked[self.unknown]
         events = self.decoder.decode(slab, source.pulse_time, flags, room)
         if room.masked[self.unknown] > unknown and not self.run.unknown:
-            raise unknown_pixel(self.run.raw, source, slab, self.run.converter)
+            raise self.run.unknown_pixel(source, slab)
         for cut, copies in zip(self.cuts, self.copies, strict=True):
             copy = copies[mine % len(copies)]
             with copy.lock:

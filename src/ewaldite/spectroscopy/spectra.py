@@ -29,7 +29,6 @@ from ewaldite.kernels.cut_events import REASONS as NUMBER_OF_REASONS
 from ewaldite.kernels.cut_events import weigh_events
 from ewaldite.spectroscopy.cell_mask import cell_bits
 from ewaldite.spectroscopy.cut_events import REASONS
-from ewaldite.spectroscopy.event_input import unknown_pixel
 from ewaldite.spectroscopy.exposure import Exposure
 from ewaldite.spectroscopy.pixels import Pixels
 from ewaldite.spectroscopy.run_input import RunInput
@@ -192,12 +191,12 @@ class Spectra:
         run, r = self.run, self.ranges
         source = run.raw.sources[number]
         hidden = ~cell_bits(run.converter)
-        flags = run.converter.pulse_flags(source.pulse_time)
+        flags = run.pulse_flags(source)
         for slab in source.slabs(_EVENTS):
             events = run.converter.convert(slab, source.pulse_time, flags, full=False)
             unknown = events.row < 0
             if not run.unknown and np.any(unknown):
-                raise unknown_pixel(run.raw, source, slab, run.converter)
+                raise run.unknown_pixel(source, slab)
             good = ((events.flags & hidden) == 0) & ~unknown
             row, k_i = events.row[good], np.ascontiguousarray(events.k_i[good])
             at = self.steps.at(events.time[good]).astype(np.int32)

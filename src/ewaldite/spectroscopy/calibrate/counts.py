@@ -10,11 +10,9 @@ import numpy as np
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.triplet import Triplet
-from ewaldite.io.bifrost.raw_file import open_bifrost
 from ewaldite.model.experiment import FloatArray, IntArray
-from ewaldite.model.quantity import parse_quantity
 from ewaldite.run.progress import Progress
-from ewaldite.spectroscopy.event_input import BLOCK, converted
+from ewaldite.spectroscopy.event_input import BLOCK
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.options import (
     RunFileOptions,
@@ -22,7 +20,7 @@ from ewaldite.spectroscopy.options import (
     SpectroscopyOptions,
 )
 from ewaldite.spectroscopy.primary import Primary
-from ewaldite.spectroscopy.resolve import resolve
+from ewaldite.spectroscopy.raw_run import open_raw_run
 
 #: Width of a bin of lateness, s.
 BIN = 25e-6
@@ -122,18 +120,15 @@ def _read(
     options: SpectroscopyOptions, run: RunFileOptions, base: Path, window: float
 ) -> ElasticCounts:
     path = base / run.file
-    gap = parse_quantity(run.longest_gap, "s", "[[run]] longest_gap")
     half = round(window / BIN)
     edges = BIN * np.arange(-half, half + 1)
     bins = edges.size - 1
-    with open_bifrost(path, gap) as raw:
-        converter = resolve(options, run, raw, base)
+    with open_raw_run(options, run, base) as opened:
+        raw, converter = opened.raw, opened.converter
         one, primary = converter.instrument, converter.primary
         expected = primary.time(primary.sample_distance, one.k_f)
         counts = np.zeros((len(one), bins), dtype=np.int64)
-        for events in converted(
-            converter, raw, BLOCK, full=False, mask_unknown=options.mask.unknown_pixels
-        ):
+        for events in opened.converted(BLOCK, full=False):
             good = (events.flags == 0) & (events.row >= 0)
             row = events.row[good].astype(np.int64)
             late = events.time_at_sample[good] - expected[row]
