@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ewaldite.io.bifrost.events import EventSlab
 from ewaldite.spectroscopy.converter import UNKNOWN
 from ewaldite.spectroscopy.event_decoder import Buffers, Decoded, EventDecoder
-from ewaldite.spectroscopy.event_input import unknown_pixel
 from ewaldite.spectroscopy.reduce_events import SLAB, pieces
 from ewaldite.spectroscopy.run_input import RunInput
 
@@ -41,14 +39,11 @@ def decoded_events(
     converter, sources = run.converter, run.raw.sources
     decoder, room = EventDecoder(converter), room or Buffers.of(SLAB)
     unknown = converter.bits.names.index(UNKNOWN)
-    flags: dict[int, Any] = {}
     span = first, run.size if stop is None else stop
     for number, start, end in pieces([s.size for s in sources], span):
         source = sources[number]
-        if number not in flags:
-            flags = {number: converter.pulse_flags(source.pulse_time)}
         slab, before = source.slab(start, end), int(room.masked[unknown])
-        events = decoder.decode(slab, source.pulse_time, flags[number], room)
+        events = decoder.decode(slab, source.pulse_time, run.pulse_flags(source), room)
         if room.masked[unknown] > before and not run.unknown:
-            raise unknown_pixel(run.raw, source, slab, converter)
+            raise run.unknown_pixel(source, slab)
         yield slab, events
