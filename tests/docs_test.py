@@ -30,6 +30,7 @@ ELSEWHERE = [DOCS / "how-to" / "neutron-pictures.md"]
 #: Pages on the neutron chain, whose options are others.
 NEUTRONS = [
     DOCS / "how-to" / "convert.md",
+    DOCS / "how-to" / "cuts.md",
     DOCS / "how-to" / "calibrate.md",
     DOCS / "theory" / "spectroscopy.md",
     DOCS / "reference" / "spectroscopy-options.md",

@@ -153,7 +153,8 @@ def cut(
     if dry_run:
         _say_what_would_be_done(options, base, steps)
         return
-    context = _context(options, base)
+    # cuts from elsewhere are not those of the run: its options.toml stays as it is
+    context = _context(options, base, keep_options=config.suffix == ".nxs" or bool(names))
     workflow.run(context, steps)
     _draw(context, chosen)
 
@@ -215,7 +216,9 @@ def _say_what_would_be_done(
     planned.check()
 
 
-def _context(options: SpectroscopyOptions, base: Path) -> Context:
+def _context(
+    options: SpectroscopyOptions, base: Path, *, keep_options: bool = False
+) -> Context:
     from ewaldite.cli.log import run_log
     from ewaldite.errors import UserError
     from ewaldite.io.atomic import write_text
@@ -232,7 +235,8 @@ def _context(options: SpectroscopyOptions, base: Path) -> Context:
             error.strerror or str(error),
             "Remove what stands in its way, or choose another [output] directory.",
         ) from error
-    write_text(out / "options.toml", config_text(options))
+    if not (keep_options and (out / "options.toml").is_file()):
+        write_text(out / "options.toml", config_text(options))
     return Context(
         options=options,
         base=base,

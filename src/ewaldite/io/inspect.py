@@ -21,6 +21,11 @@ Part = tuple[str, Pairs]
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 _MOST_SAMPLES = 2_000_000
 _MOST_OPTIONS = 60
+#: What a table of events is.
+EVENTS = "events converted to energy and momentum transfer"
+# Arrays of a group that are looked at as if they were alone
+_MAIN = ("S", "N_b")
+_SCIPP = (sc.Variable, sc.DataArray, sc.Dataset)
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,17 @@ def describe(path: PathLike) -> Description:
     info = read_info(path)
     parts: list[Part] = [("File", (("name", str(path)), ("kind", _kind(info))))]
     if info.kind == "table":
+        if "event" in info.sizes:
+            parts[0] = ("File", (*parts[0][1], ("what", EVENTS)))
         survey = _Survey()
         for block in iterate(path):
             survey.add(block)
         parts += survey.parts()
     else:
-        parts += _object_parts(load(path))
+        obj = load(path)
+        if isinstance(obj, sc.DataGroup) and isinstance(obj.get("kind"), str):
+            parts[0] = ("File", (*parts[0][1], ("what", obj["kind"])))
+        parts += _object_parts(obj)
     parts += [("Crystal", _sample_pairs(info.sample))]
     parts += [("Provenance", _provenance_pairs(info.provenance))]
     return Description(tuple(part for part in parts if part[1]))
@@ -160,7 +170,16 @@ def _object_parts(obj: Any) -> list[Part]:
         survey.add(obj)
         return survey.parts()
     if isinstance(obj, sc.DataGroup):
-        return [("Contents", tuple((str(key), _brief(item)) for key, item in obj.items()))]
+        listed = tuple((str(key), _brief(item)) for key, item in obj.items() if key != "kind")
+        found: list[Part] = [("Contents", listed)]
+        for name in _MAIN:
+            if isinstance(obj.get(name), sc.DataArray):
+                survey = _Survey()
+                survey.add(obj[name])
+                (_, numbers), *rest = survey.parts()
+                unit = _named_unit(obj[name]) or "no unit"
+                found += [(f"{name} ({unit})", numbers), *rest]
+        return found
     return [("Contents", (("value", _brief(obj)),))]
 
 
@@ -168,9 +187,19 @@ def _brief(item: Any) -> str:
     if isinstance(item, (sc.DataArray, sc.Variable)):
         size = " × ".join(f"{dim} {length}" for dim, length in item.sizes.items())
         return f"{size or 'scalar'}, {item.dtype}, {_unit(item.unit) or 'no unit'}"
+    if isinstance(item, sc.DataGroup) and _is_plain(item):
+        return ", ".join(f"{key} {_brief(value)}" for key, value in item.items())
     if isinstance(item, sc.DataGroup):
         return "group of " + ", ".join(map(str, item))
     return str(item)
+
+
+def _is_plain(group: sc.DataGroup[Any]) -> bool:
+    """Whether there is nothing in a group but numbers, text and lists."""
+    return all(
+        _is_plain(item) if isinstance(item, sc.DataGroup) else not isinstance(item, _SCIPP)
+        for item in group.values()
+    )
 
 
 def _hkl_first(item: tuple[str, Any]) -> tuple[bool, str]:

@@ -37,7 +37,12 @@ def _table(table: Mapping[str, Any], prefix: str) -> list[str]:
 
 def _key(name: str) -> str:
     """Name of an entry, in quotes where it holds more than letters, digits, _ and -."""
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+    return name if _BARE.fullmatch(name) else _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    """Text in quotes; TOML wants one character escaped that JSON does not."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _is_tables(value: Any) -> bool:
@@ -57,4 +62,4 @@ def toml_value(value: Any) -> str:
     if isinstance(value, Mapping):
         inner = (f"{_key(key)} = {toml_value(v)}" for key, v in value.items() if v is not None)
         return "{ " + ", ".join(inner) + " }"
-    return json.dumps(str(value), ensure_ascii=False)
+    return _quoted(str(value))

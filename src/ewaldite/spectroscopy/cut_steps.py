@@ -38,6 +38,7 @@ from ewaldite.spectroscopy.sharded import reduce, run_sizes
 from ewaldite.spectroscopy.shared_errors import SharedErrors
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
 
+KIND = "cut of S(Q, ω)"
 _AVOGADRO = 0.602214076  # 1e24/mol
 
 
@@ -129,6 +130,7 @@ def finish_cut(context: Context, cut: Cut) -> None:
     amount = COVERAGE if estimator == "coverage" else WIDTH
     data["covariance"] = covariance_group(SharedErrors.of(covered_sums, amount), estimator)
     reasons = events.reasons
+    data["kind"] = KIND
     data["cut"] = cut.model_dump(mode="json", exclude_none=True)
     data["reasons"] = reasons
     paths.result.parent.mkdir(parents=True, exist_ok=True)
