@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from spectroscopy.simulated_files import (
     VANADIUM,
     configuration,
     flat_run,
+    part,
     vanadium_run,
     write,
 )
@@ -241,8 +243,9 @@ def test_mistakes() -> None:
 
 
 def test_files_hold_it(tmp_path: Path) -> None:
-    write(tmp_path / "sample.nxs", flat_run(pulses=100), monitor="settings")
-    write(tmp_path / "vanadium.nxs", vanadium_run(), 3, monitor="total")
+    few = part().select(part().channel == 4)
+    write(tmp_path / "sample.nxs", flat_run(instrument=few, pulses=100), monitor="settings")
+    write(tmp_path / "vanadium.nxs", replace(vanadium_run(), instrument=few), 3)
     path = tmp_path / "c.toml"
     path.write_text(configuration(PARKED, '[[run]]\nfile = "sample.nxs"', VANADIUM))
     out, log = tmp_path / "out", logging.getLogger("t")
@@ -252,4 +255,4 @@ def test_files_hold_it(tmp_path: Path) -> None:
     wide = widen(stored, "energy_transfer", 4)
     check_same(wide, widen(data, "energy_transfer", 4), rtol=1e-12)
     share = wide["common_variance"].values / wide["S"].variances
-    assert np.all((share > 0.05) & (share < 1.0))
+    assert np.all((share > 0.01) & (share < 1.0))

@@ -12,6 +12,7 @@ import scipp as sc
 
 import ewaldite
 from ewaldite.errors import UserError
+from ewaldite.io.nexus import read_info
 from ewaldite.plot.cut_parts import s_label
 from ewaldite.spectroscopy import sample_factors as module
 from ewaldite.spectroscopy.config import read_config
@@ -29,6 +30,7 @@ from spectroscopy.simulated_files import (
     VANADIUM,
     configuration,
     flat_run,
+    part,
     vanadium_run,
     write,
 )
@@ -46,8 +48,9 @@ POWDER = make_cut(name="q", axes=["Q"], bins={"Q": [0, 3, 0.25]})
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("raw")
-    write(path / "sample.nxs", flat_run(pulses=200), monitor="settings")
-    write(path / "vanadium.nxs", vanadium_run(), 3, monitor="total")
+    few = part().select(part().channel != 4)
+    write(path / "sample.nxs", flat_run(instrument=few, pulses=200), monitor="settings")
+    write(path / "vanadium.nxs", replace(vanadium_run(), instrument=few), 3)
     return path
 
 
@@ -172,6 +175,8 @@ def test_a_cut_is_divided_with_its_errors(folder: Path, tmp_path: Path) -> None:
     stored = ewaldite.load(tmp_path / "b" / "cuts" / "e.nxs")
     assert sc.identical(stored["factor"], data["factor"], equal_nan=True)
     assert stored["S"].coords["intensity_unit"].value == "µB²/eV"
+    used = read_info(tmp_path / "b" / "cuts" / "e.nxs").provenance.tables
+    assert "P. J. Brown" in used["magnetic form factor"]
     assert s_label(data["S"]) == "S(Q, ω) (µB²/eV)"
     other = sample_factors(SampleFactorOptions(unit="mbarn"), None)
     assert other is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.sharded import reduce, run_sizes
 from ewaldite.spectroscopy.shared_errors import SharedErrors
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
+from ewaldite.tables.magnetic import SOURCE
 
 KIND = "cut of S(Q, ω)"
 _AVOGADRO = 0.602214076  # 1e24/mol
@@ -133,11 +135,14 @@ def finish_cut(context: Context, cut: Cut) -> None:
     data["kind"] = KIND
     data["cut"] = cut.model_dump(mode="json", exclude_none=True)
     data["reasons"] = reasons
+    provenance = context.provenance(*_files(context), notes=setup.notes)
+    if factors is not None and factors.options.ion is not None:
+        provenance = replace(provenance, tables={"magnetic form factor": SOURCE})
     paths.result.parent.mkdir(parents=True, exist_ok=True)
     save(
         paths.result,
         data,
-        context.provenance(*_files(context), notes=setup.notes),
+        provenance,
         sample=Sample(cell=options.sample.cell),
     )
     covered = ~data["S"].masks["no_coverage"].values

@@ -32,7 +32,11 @@ from ewaldite.errors import UserError
 
 FloatArray = NDArray[np.float64]
 
-SOURCE: Final = "P. J. Brown, International Tables for Crystallography C (2004), section 4.4.5"
+#: Where the numbers are from.
+SOURCE: Final = (
+    "P. J. Brown, International Tables for Crystallography C (2004), section 4.4.5; 5d: "
+    "K. Kobayashi, T. Nagao & M. Ito, Acta Cryst. A67 (2011) 473"
+)
 
 #: Magnetic moment of the neutron in nuclear magnetons, without its sign (CODATA 2018).
 GAMMA: Final = abs(
