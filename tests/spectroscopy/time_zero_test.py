@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ewaldite.errors import UserError
 from ewaldite.spectroscopy.frames import Frames
 from ewaldite.spectroscopy.primary import Primary, parked, spinning
-from ewaldite.spectroscopy.time_zero import elastic_time_zero
+from ewaldite.spectroscopy.time_zero import centre_of_counts, elastic_time_zero
 
 LENGTH, SPEED = 161.9988, 629.6223
 FRAMES = Frames(0.143)
@@ -60,3 +60,36 @@ def test_says_when_there_is_no_line() -> None:
         )
     with pytest.raises(UserError, match="there are 0 events"):
         elastic_time_zero(parked(LENGTH, 0.0, FRAMES), [np.nan], [1.0])
+
+
+LATE = np.arange(-240, 240) * 25e-6 + 12.5e-6
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(-4e-4, 4e-4), st.integers(0, 10**6), st.booleans())
+def test_the_mean_of_a_line_of_any_shape_on_a_level(
+    place: float, seed: int, parked_line: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    size, mean = 100_000, 1.72e-3
+    if parked_line:
+        late = place - mean + 2.86e-3 * rng.random(size) + rng.exponential(2.9e-4, size)
+    else:
+        late = place + rng.normal(0.0, 4e-4, size)
+    flat = rng.uniform(-6e-3, 6e-3, 60_000)
+    # The band ends 3.9 ms before the line: there is no level beyond
+    late = np.concatenate([late, flat[flat > place - 3.9e-3]])
+    counts, _ = np.histogram(late, np.append(LATE - 12.5e-6, LATE[-1] + 12.5e-6))
+    found = centre_of_counts(LATE, counts.astype(float), 3.4e-3 if parked_line else 1.7e-3)
+    assert abs(found.offset - place) < 4.5 * found.error
+    assert found.error < 6e-6
+    assert found.events == pytest.approx(size, rel=0.1)
+
+
+def test_a_level_without_a_line_is_none() -> None:
+    counts = np.random.default_rng(1).poisson(3.0, LATE.size).astype(float)
+    with pytest.raises(UserError, match="no line stands out"):
+        centre_of_counts(LATE, np.zeros_like(counts), 1e-3)
+    edge = np.exp(-0.5 * ((LATE - LATE[0]) / 3e-4) ** 2) * 1000
+    with pytest.raises(UserError, match="no line stands out"):
+        centre_of_counts(LATE, edge, 1e-3)

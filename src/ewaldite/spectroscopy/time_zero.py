@@ -105,7 +105,8 @@ def elastic_time_zero(
 def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> TimeZero:
     r"""Mean of a line on a flat level.
 
-    The level is that of the bins beyond the window; without it the mean and its error are
+    The level is that of bins next to the window, by a quarter of it on either side: further
+    out an end of the band may be near. Without it the mean and its error are
 
     .. math:: c = \frac{\sum t_b (n_b - \beta)}{\sum (n_b - \beta)}, \qquad
               \sigma_c^2 = \frac{\sum (t_b - c)^2 n_b}{(\sum (n_b - \beta))^2}
@@ -115,7 +116,7 @@ def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> Tim
     Parameters
     ----------
     late:
-        Middles of even bins, some more than the window on either side; dims (bin), s.
+        Middles of even bins, a quarter more than the window on either side; dims (bin), s.
     counts:
         dims (bin).
     window:
@@ -136,10 +137,11 @@ def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> Tim
     center = float(late[np.argmax(inside)])
     found = None
     for _ in range(_ROUNDS):
-        near = np.abs(late - center) <= window
-        if np.count_nonzero(~near) < late.size // 8:
+        away = np.abs(late - center)
+        near, beside = away <= window, (away > window) & (away <= 1.25 * window)
+        if not np.any(beside & (late < center)) or not np.any(beside & (late > center)):
             break
-        level = float(counts[~near].mean())
+        level = float(counts[beside].mean())
         line = counts[near] - level
         if not line.sum() >= FEWEST:
             break
