@@ -67,6 +67,11 @@ class CutPaths:
         return self.folder / "background.npz"
 
     @property
+    def background_shards(self) -> Path:
+        """Folder of the background of some of the energies."""
+        return self.folder / "background"
+
+    @property
     def drawn(self) -> bool:
         """Whether the picture is of the result that is there."""
         if not self.picture.is_file() or not self.result.is_file():

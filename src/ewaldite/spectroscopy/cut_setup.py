@@ -14,6 +14,7 @@ import numpy as np
 
 from ewaldite.crystal.symmetry import space_group
 from ewaldite.errors import UserError
+from ewaldite.model.experiment import IntArray
 from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.backend_file import Efficiency
 from ewaldite.spectroscopy.coverage_work import CoverageWork
@@ -161,14 +162,19 @@ def set_up_cut(
         If the detectors of the runs differ, or no pixel, energy or step is left.
     """
     sample = runs[0].converter.sample
-    group = cut.fold or options.normalise.point_group
-    operations = None if group is None else space_group(group).point_operations
+    operations = operations_of(cut, options)
     grid = cut_grid(cut, None if sample is None else sample.to_hkl, operations)
     pixel, unit, notes = _pixels(runs, efficiency)
     parts, steps = zip(*(run.expose(grid) for run in runs), strict=True)
     for run in runs:
         notes += [f"{run.raw.path.name}: {note}" for note in run.raw.notes]
     return CutSetup(grid, pixel, join(parts), steps, unit, tuple(dict.fromkeys(notes)))
+
+
+def operations_of(cut: Cut, options: SpectroscopyOptions) -> IntArray | None:
+    """Rotations that fold a cut, dims (operation, 3, 3); None for none."""
+    group = cut.fold or options.normalise.point_group
+    return None if group is None else space_group(group).point_operations
 
 
 def _pixels(

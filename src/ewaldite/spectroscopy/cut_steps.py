@@ -15,11 +15,16 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.run.digest import digest, file_checksum
 from ewaldite.run.shards import ShardProgress
+from ewaldite.spectroscopy.background_shards import (
+    BackgroundKeys,
+    TurnBackground,
+    load_background,
+    save_background,
+)
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.coverage_file import load_coverage, save_coverage
 from ewaldite.spectroscopy.coverage_shards import CoverCut, PartKeys, load_part, save_part
 from ewaldite.spectroscopy.cut import Cut
-from ewaldite.spectroscopy.cut_background import Background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_paths import CutPaths
 from ewaldite.spectroscopy.cut_setup import load_setup, set_up_cut
@@ -90,16 +95,21 @@ def cover(context: Context, cut: Cut) -> None:
 
 def turn_background(context: Context, cut: Cut) -> None:
     """Step ``background NAME``: the empty run at every rotation of the sample."""
-    paths = _paths(context, cut)
-    setup = load_setup(paths.setup)
-    empty = load_empty(context.work / EMPTY)
-    turned = empty.turned(EventSums(setup.grid, setup.pixel, setup.exposed))
-
-    def write(path: Path) -> None:
-        with path.open("wb") as stream:
-            np.savez(stream, **vars(turned))
-
-    write_npz(paths.background, write)
+    paths, empty = _paths(context, cut), context.work / EMPTY
+    one = RUNS.get(context.options, 0, context.base)
+    load_empty(empty).check(one.converter.instrument, one.raw.path.name)
+    turned = reduce(
+        context,
+        TurnBackground(paths.setup, empty),
+        f"background {cut.name}",
+        paths.background_shards,
+        BackgroundKeys(
+            digest(installed_version(), file_checksum(paths.setup), file_checksum(empty))
+        ),
+        (save_background, load_background),
+        ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
+    )
+    write_npz(paths.background, lambda path: save_background(turned, path))
 
 
 def finish_cut(context: Context, cut: Cut) -> None:
@@ -109,8 +119,7 @@ def finish_cut(context: Context, cut: Cut) -> None:
     counted = load_counts(paths.events)
     background = None
     if options.background is not None:
-        with paths.background.open("rb") as stream, np.load(stream) as content:
-            background = Background(**{name: content[name] for name in content.files})
+        background = load_background(paths.background)
     absolute = setup.unit != "dimensionless"
     events = EventSums(setup.grid, setup.pixel, setup.exposed)
     events.total = counted

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.model.quantity import parse_quantity
-from ewaldite.spectroscopy.cut_background import Background, turned_background
-from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_options import BackgroundOptions
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.flux import Flux
+from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.monitor import Intervals
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
 from ewaldite.spectroscopy.run_input import open_run
@@ -35,27 +34,41 @@ class EmptyRun:
     Attributes
     ----------
     pixel, k_i:
-        dims (event), int32 and 1/Å.
+        In order of k_i; dims (event), int32 and 1/Å.
     flux:
         Of the whole run.
     factor:
         What the sample lets through; dims (pixel).
+    detector_number:
+        Which pixels these are; dims (pixel).
     """
 
     pixel: NDArray[np.int32]
     k_i: FloatArray
     flux: Flux
     factor: FloatArray
+    detector_number: NDArray[np.int64]
 
-    def turned(self, events: EventSums) -> Background:
-        """Background of a cut; see :mod:`.cut_background`."""
-        return turned_background(events, self.pixel, self.k_i, self.flux, self.factor)
+    def check(self, instrument: Instrument, name: str) -> None:
+        """Refuse another instrument than that of the sample's run.
+
+        Raises
+        ------
+        UserError
+            If the detectors are not the same.
+        """
+        if not np.array_equal(self.detector_number, instrument.detector_number):
+            raise UserError(
+                f"subtract the empty run from {name}",
+                "their detectors are not the same",
+                "Give an empty run of the same triplets as [background] file.",
+            )
 
     def save(self, path: Path) -> None:
         """Write it to an NPZ file."""
         arrays: dict[str, Any] = {
             "pixel": self.pixel, "k_i": self.k_i, "factor": self.factor,
-            "shared": np.array(self.flux.shared),
+            "detector_number": self.detector_number, "shared": np.array(self.flux.shared),
         }  # fmt: skip
         arrays |= {f"flux/{name}": getattr(self.flux, name) for name in _FLUX}
         arrays |= {
@@ -73,7 +86,8 @@ def load_empty(path: Path) -> EmptyRun:
             shared=bool(content["shared"]),
             **{name: content[f"flux/{name}"] for name in _FLUX},
         )
-        return EmptyRun(content["pixel"], content["k_i"], flux, content["factor"])
+        arrays = (content[name] for name in ("factor", "detector_number"))
+        return EmptyRun(content["pixel"], content["k_i"], flux, *arrays)
 
 
 def read_empty(
@@ -126,4 +140,6 @@ def read_empty(
             mu = parse_quantity(str(background.attenuation), "1/mm", "[background] attenuation")
             slow = mu * np.sqrt(THERMAL_ENERGY / one.final_energy)
             factor *= cylinder_transmission(radius, one.A4 + steps.a4[0], slow, slow)
-    return EmptyRun(np.concatenate(rows), np.concatenate(k_i), flux, factor)
+    row, wavenumber = np.concatenate(rows), np.concatenate(k_i)
+    order = np.argsort(wavenumber, kind="stable")
+    return EmptyRun(row[order], wavenumber[order], flux, factor, one.detector_number)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ewaldite.errors import UserError
 from ewaldite.io.bifrost.raw_file import open_bifrost
 from ewaldite.io.nexus import is_result
 from ewaldite.run.budget import memory_budget, usable_processors
@@ -18,6 +19,7 @@ from ewaldite.spectroscopy.options import SECTION
 from ewaldite.spectroscopy.step_needs import (
     GROUPS,
     Workload,
+    background_need,
     coverage_need,
     event_need,
     held_bytes,
@@ -30,6 +32,8 @@ _LOOKED_AT = 3
 # Steps of the rotation and intervals of energy, where masks depend on hkl
 _CELLS = 200 * 13_500 * 300
 _PARTS = 26
+# Most events of an empty run at once: those of a sample that stands at ten rotations
+_EFFORT = 5_000_000
 _REMEDY = "Make [[cut]] '{}' of fewer bins"
 
 
@@ -80,6 +84,7 @@ def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
     processors = options.computing.workers or usable_processors()
     if not redone:
         return forecast([], budget, processors=processors)
+    check_files(context, redone)
     empty = [] if options.background is None else [context.base / options.background.file]
     counts = event_counts([context.base / run.file for run in options.run])
     sizes = _Sizes(
@@ -90,6 +95,31 @@ def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
     with Executor.of(options.computing) as executor:
         needs = [_need(context, executor, step, sizes, processors) for step in redone]
     return forecast(needs, budget, processors=processors)
+
+
+def check_files(context: Context, redone: Collection[str]) -> None:
+    """Refuse to begin where a file is missing that a step will read.
+
+    Raises
+    ------
+    UserError
+        It names the file.
+    """
+    options = context.options
+    wanted: list[Path | None] = []
+    if options.vanadium is not None and "vanadium" in redone:
+        wanted += [options.vanadium.file, options.vanadium.empty]
+    if options.background is not None and "background" in redone:
+        wanted.append(options.background.file)
+    if any(step.startswith("exposure ") for step in redone):
+        wanted += [run.file for run in options.run]
+    for file in wanted:
+        if file is not None and not (context.base / file).exists():
+            raise UserError(
+                f"read {context.base / file}",
+                "there is no such file",
+                "See whether its name is right.",
+            )
 
 
 def event_counts(files: Sequence[Path]) -> list[int]:
@@ -123,6 +153,9 @@ def _need(
         need = event_need(bins, work)
     elif what == "coverage":
         need = coverage_need(bins, GROUPS if context.options.vanadium else 0, work)
+    elif what == "background" and name:
+        largest = min(sizes.empty, _EFFORT)
+        need = background_need(bins, sizes.empty, largest, replace(work, shards=_PARTS))
     elif what == "runs":
         need = tally_need(len(context.options.run), work)
     else:

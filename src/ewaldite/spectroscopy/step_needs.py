@@ -32,8 +32,8 @@ GROUPS = 20
 _VANADIUM = 40_000_000
 # Of a bin, and of one with a group: estimates with their errors, as they are made and written
 _BIN, _GROUP_BIN = 450, 16
-# Of an event of an empty run: kept, joined; sorted with its energy
-_EMPTY, _TURNED = 24, 60
+# Of an event of an empty run: kept; while it is read and sorted; turned
+_KEPT, _EMPTY, _TURNED = 12, 44, 60
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,24 @@ def coverage_need(bins: int, groups: int, work: Workload) -> Need:
     return Need(base=max(need.base, ending), worker=making, result=part)
 
 
+def background_need(bins: int, events: int, largest: int, work: Workload) -> Need:
+    """Turned background of a cut.
+
+    Parameters
+    ----------
+    bins:
+        Of the cut.
+    events:
+        Of the empty run.
+    largest:
+        Most events of a shard.
+    work:
+        Shards and workers.
+    """
+    held = events * _KEPT
+    return _summed(bins * 3 * 8, bins * 6 * 8 + largest * _TURNED, work, base=held)
+
+
 def _summed(one: int, making: int, work: Workload, base: int = 0) -> Need:
     """Sums of shards that wait for one another; see :func:`~ewaldite.run.tree.held_sums`."""
     waiting = max(held_sums(work.shards, work.workers) - work.workers - 1, 0)
@@ -96,7 +114,7 @@ def held_bytes(step: str, *, runs: int, bins: int, cells: int, empty: int) -> in
     Parameters
     ----------
     step:
-        ``vanadium``, ``background``, ``exposure NAME``, ``background NAME``, or ``cut NAME``.
+        ``vanadium``, ``background``, ``exposure NAME``, or ``cut NAME``.
     runs:
         That are open.
     bins:
@@ -106,11 +124,11 @@ def held_bytes(step: str, *, runs: int, bins: int, cells: int, empty: int) -> in
     empty:
         Events of the empty run.
     """
-    what, _, name = step.partition(" ")
+    what = step.partition(" ")[0]
     if what == "vanadium":
         return 2 * RUN + _VANADIUM
     if what == "exposure":
         return runs * RUN + cells // 4
     if what == "background":
-        return empty * _TURNED + bins * 24 if name else RUN + empty * _EMPTY
+        return RUN + empty * _EMPTY
     return bins * (_BIN + _GROUP_BIN * GROUPS) + 2 * min(TERMS, bins * _TERMS_OF_BIN) * 16

@@ -18,7 +18,9 @@ from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.run.steps import Step, run_steps, stale_steps
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.cut import Cut
+from ewaldite.spectroscopy.cut_grid import cut_grid
 from ewaldite.spectroscopy.cut_paths import CutPaths
+from ewaldite.spectroscopy.cut_setup import operations_of
 from ewaldite.spectroscopy.cut_steps import (
     cover,
     expose,
@@ -184,6 +186,7 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
                 (paths.background,),
                 {},
                 lambda: turn_background(context, cut),
+                lambda: tidy(paths.background_shards),
             )
         )
         needs.append(background)
@@ -267,6 +270,9 @@ def check(options: SpectroscopyOptions) -> None:
         raise UserError(
             "reduce to S(Q, ω)", f"two cuts are called '{doubled[0]}'", "Rename one."
         )
+    frame = sample_frame(options.sample)
+    for cut in options.cut:
+        cut_grid(cut, None if frame is None else frame.to_hkl, operations_of(cut, options))
 
 
 @dataclass(frozen=True)
