@@ -152,3 +152,20 @@ def test_shards_and_workers_do_not_change_the_result(
     for name in ("he", "l"):
         cut = Path(f"out/cuts/{name}.nxs")
         assert same(config.parent / cut, finished / cut)
+
+
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_the_cuts_are_the_same_to_the_bit_wherever_they_are_made(
+    written: Path,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: str,
+) -> None:
+    config = copy_tiny(written, tmp_path / "t")
+    edit(config, "events = 1500", f'events = 1500\nworkers = 2\nexecutor = "{executor}"')
+    monkeypatch.chdir(config.parent)  # paths of workers do not depend on where one stands
+    assert run(Path(config.name)) == STEPS
+    for name in ("he", "l"):
+        cut = Path(f"out/cuts/{name}.nxs")
+        assert same(config.parent / cut, finished / cut)

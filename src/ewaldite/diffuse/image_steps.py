@@ -96,7 +96,7 @@ def filter_images(context: Context) -> None:
         context.log.info("%s", plan)
         work = WedgeWork(
             context.options,
-            context.base.resolve(),
+            context.base.absolute(),
             tuple(job.bins for job in jobs),
             plan.bands,
             sums_of,
@@ -185,7 +185,7 @@ def wedge_store(context: Context) -> ShardStore[Shard, WedgeSums]:
     ]
 
     names = tuple(sweep.name for sweep in context.options.sweep)
-    store = CheckpointStore(context.work.resolve() / "wedges", suffix=".npz")
+    store = CheckpointStore(context.work.absolute() / "wedges", suffix=".npz")
     return ShardStore(store, WedgeKeys(names, tuple(inputs)), save_wedge, load_wedge)
 
 

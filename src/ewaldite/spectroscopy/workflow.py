@@ -235,7 +235,9 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         context.log.info("plan: %s", line)
     planned.check()
     with Executor.of(context.options.computing) as executor:
-        steps = workflow(replace(context, executor=executor))
+        # workers elsewhere have another working directory
+        base, folder = context.base.absolute(), context.out.absolute()
+        steps = workflow(replace(context, executor=executor, base=base, folder=folder))
         try:
             return run_steps(steps, context.work / "state.json", context.log, only)
         finally:
