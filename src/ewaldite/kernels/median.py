@@ -190,21 +190,28 @@ def ball_sum(
     value: NDArray[np.float64], rows: NDArray[np.int32], use: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Sum over the neighbours that count; dims as for :func:`ball_median`."""
-    out = np.zeros(rows.shape[0])
+    out = np.empty(rows.shape[0])
+    # What does not count adds nothing, nor does no neighbour, -1, the last element
+    counted = np.zeros(value.size + 1)
+    for u in range(value.size):
+        counted[u] = value[u] if use[u] else 0.0
     for v in range(rows.shape[0]):
+        total = 0.0
         for u in rows[v]:
-            if u >= 0 and use[u]:
-                out[v] += value[u]
+            total += counted[u]
+        out[v] = total
     return out
 
 
 @numba.njit(nogil=True, cache=True)
 def ball_any(flag: NDArray[np.bool_], rows: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Tell where any neighbour is flagged; dims (voxel,), bool."""
-    out = np.zeros(rows.shape[0], np.bool_)
+    out = np.empty(rows.shape[0], np.bool_)
+    flags = np.zeros(flag.size + 1, np.bool_)
+    flags[:-1] = flag
     for v in range(rows.shape[0]):
+        found = False
         for u in rows[v]:
-            if u >= 0 and flag[u]:
-                out[v] = True
-                break
+            found |= flags[u]
+        out[v] = found
     return out
