@@ -13,7 +13,7 @@ help:
 	@echo 'make test    run all tests'
 	@echo 'make lint    ruff;  make types  mypy --strict;  make floors  who imports whom'
 	@echo 'make docs    build the documentation (docs/_build/html)'
-	@echo 'make bench   speed and memory (benchmarks/)'
+	@echo 'make bench   speed and memory of both chains, beside the last run (BENCH="--quick": less)'
 	@echo 'make lock    write the versions that are installed to requirements/'
 	@echo 'make clean   remove what the targets above made, but for $(VENV)'
 
@@ -39,7 +39,7 @@ docs: $(VENV)/.for-work
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/.for-work
-	$(BIN)/python benchmarks/diffuse_images.py
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 lock: $(VENV)/.for-work
 	@{ echo '# Versions that the tests passed with: constraints for `make` and CI.'; \

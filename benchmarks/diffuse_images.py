@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
+
+from ratios import Row, ratio, report
 
 UNIQUE = 10
 CONFIG = """
@@ -114,11 +113,6 @@ def measured(folder: Path, what: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def spread(values: list[float]) -> str:
-    """Median and range."""
-    return f"{statistics.median(values):7.3f}  ({min(values):.3f} – {max(values):.3f})"
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -134,21 +128,19 @@ def main() -> None:
     for _ in range(arguments.repeats):
         for what, found in rows.items():
             found.append(measured(folder, what))
-    pairs = list(zip(rows["read"], rows["1"], rows["2"], strict=True))
-    lines = {
-        "reading, CPU s a frame": [r["cpu"] / frames for r, _, _ in pairs],
-        "chain, CPU s a frame": [one["cpu"] / frames for _, one, _ in pairs],
-        "chain / reading": [one["cpu"] / r["cpu"] for r, one, _ in pairs],
-        "one thread / two, wall": [one["wall"] / two["wall"] for _, one, two in pairs],
-        "peak GB, one thread": [one["peak"] / 1024 for _, one, _ in pairs],
-        "peak GB, two threads": [two["peak"] / 1024 for _, _, two in pairs],
-    }
-    machine = platform.processor() or platform.machine()
-    print(f"{frames} frames, {arguments.repeats} repeats, {machine}")
-    for name, values in lines.items():
-        print(f"{name:<26} {spread(values)}")
-    stored = folder.parent / f"images_{frames}_{int(time.time())}.json"
-    stored.write_text(json.dumps({"frames": frames, "rows": rows}, indent=1))
+    read, one, two = ([r["cpu"] for r in found] for found in rows.values())
+    wall = [[r["wall"] for r in rows[workers]] for workers in ("1", "2")]
+    lines = [
+        Row("reading with fabio", tuple(c / frames for c in read), "CPU s"),
+        Row("chain, one thread", tuple(c / frames for c in one), "CPU s"),
+        Row("chain, two threads", tuple(c / frames for c in two), "CPU s"),
+        ratio("chain / reading", one, read, "≤ 2.5"),
+        ratio("one thread / two, wall", *wall, "≥ 1.8"),
+    ]
+    for workers in ("1", "2"):
+        peaks = tuple(r["peak"] / 1024 for r in rows[workers])
+        lines.append(Row(f"peak memory, threads: {workers}", peaks, "GB", "≤ 1.5"))
+    report(f"images, {frames} frames of a Pilatus 6M, a frame", lines)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Cost of scaling, as ratios to mdx2, in one run.
+"""Cost of scaling and merging, as ratios to mdx2, in one run.
 
-    python benchmarks/diffuse_scaling.py --repeats 5
+    python benchmarks/diffuse_scaling.py --repeats 5 --mdx2 /path/to/python
     python benchmarks/diffuse_scaling.py --millions 30 --terms abcd
 
 Simulates observations of three crystals under smooth scale factors and scales them in processes
@@ -9,29 +9,35 @@ of their own on one thread. Prints CPU seconds from the table of observations to
 with compiled kernels; and the peak of resident memory, also less what was resident before
 scaling: libraries and what simulation left. The table is given in parts that are simulated when
 they are asked for, as the steps of a run give what they read; CPU seconds leave that out, peak
-memory counts it.
+memory counts it. Merging is measured with its model evaluated, from one table.
 
-mdx2 1.0.5 took 3.3 s for b, 17.9 s and 946 MB for a, b, c, d (1,000,000 observations of 120,000
-voxels, one core); give --reference with your own figures where it is installed.
+With ``--mdx2``, an interpreter in whose environment mdx2 is installed, its scaling and merging
+of the same kind of table are measured in turns with ours, from table to table, without its
+files. Without it we compare with stored figures: mdx2 1.0.5 took 3.3 s for b, 17.9 s and 946 MB
+for a, b, c, d, and 2.5 s for merging, files included (1,000,000 observations of 120,000 voxels,
+one core).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from ratios import Row, ratio, report
 
 FRAMES = 1200
-REFERENCE = {"b": 3.3, "abcd": 17.9}
+STORED = {"b": 3.3, "abcd": 17.9, "merge": 2.5}
 MEGABYTES = 946.0
+TARGETS = {"b": "≥ 5", "abcd": "≥ 10", "merge": "≥ 5"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 BLOCK = 1_000_000
 # What the steps of a run read at a time
 PART = 65_536
@@ -137,6 +143,7 @@ def job(millions: int, terms: str) -> dict[str, float]:
     points = sum(p.values.size for found in result.model.terms.values() for p in found)
     return {
         "cpu": seconds,
+        "merge": merging(result.model) if millions == 1 else 0.0,
         "extra": peak - before,
         "peak": peak,
         "points": float(points),
@@ -152,20 +159,113 @@ def resident() -> float:
     return float(line.split()[1]) / 1024
 
 
+def merging(model: Any) -> float:
+    """CPU seconds to evaluate a model and to merge a million observations with it."""
+    import time
+
+    from ewaldite.crystal.symmetry import space_group
+    from ewaldite.diffuse.merging.merge import merge
+
+    def run(table: Any) -> None:
+        scale, offset = model.evaluate(table)
+        rng = np.random.default_rng(0)
+        merge(table, space_group("P 1"), scale=scale, offset=offset, rng=rng)
+
+    run(observations(20_000, 2_400, 0))
+    table = observations(BLOCK, 120_000, 0)
+    start = time.process_time()
+    run(table)
+    return time.process_time() - start
+
+
 def measured(millions: int, terms: str) -> dict[str, float]:
     """Run one job in a process of its own."""
+    command = [sys.executable, __file__, "--job", "--millions", str(millions), "--terms", terms]
+    return _last_line(command)
+
+
+def peer(python: str, table: Path, terms: str) -> dict[str, float]:
+    """Run mdx2 on a table."""
+    script = Path(__file__).parent / "peers" / "mdx2_scaling.py"
+    return _last_line([python, str(script), str(table), terms])
+
+
+def _last_line(command: list[str]) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, __file__, "--job", "--millions", str(millions), "--terms", terms],
+        command,
         stdout=subprocess.PIPE,
+        stderr=None if command[0] == sys.executable else subprocess.DEVNULL,
         text=True,
         check=True,
+        env=os.environ | ONE_THREAD,
     )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def spread(values: list[float]) -> str:
-    """Median and range."""
-    return f"{statistics.median(values):8.2f}  ({min(values):.2f} – {max(values):.2f})"
+def write_table(path: Path) -> None:
+    """The columns that mdx2 wants: intensities with errors from the observed counts."""
+    found = observations(BLOCK, 120_000, 0)
+    net = (found.counts - found.background) / found.exposure
+    np.savez(
+        path,
+        **{name: found.index[:, x].astype(float) for x, name in enumerate("hkl")},
+        intensity=net,
+        intensity_error=np.sqrt(np.maximum(found.counts, 1.0)) / found.exposure,
+        phi=found.iz * 0.1,
+        s=np.linalg.norm(found.s, axis=1),
+        ix=found.ix,
+        iy=found.iy,
+        op=np.zeros(net.size, np.int64),
+        batch=found.sweep,
+    )
+
+
+def rows_of(
+    terms: str, ours: list[dict[str, float]], theirs: list[dict[str, float]]
+) -> list[Row]:
+    """What a job says."""
+    seconds = [r["cpu"] for r in ours]
+    rows = [
+        Row(f"{terms}: scaling", tuple(seconds), "CPU s"),
+        Row(f"{terms}: peak memory", tuple(r["peak"] for r in ours), "MB", "≤ 400"),
+        Row(f"{terms}: of it more than at start", tuple(r["extra"] for r in ours), "MB"),
+        Row(f"{terms}: iterations", tuple(r["iterations"] for r in ours)),
+    ]
+    if not ours[0]["merge"] or terms not in STORED:
+        return rows
+    merged = [r["merge"] for r in ours]
+    stored = STORED[terms]
+    rows += [
+        ratio(
+            f"{terms}: mdx2 (stored) / scaling", [stored] * len(ours), seconds, TARGETS[terms]
+        ),
+        Row(f"{terms}: merging", tuple(merged), "CPU s"),
+        ratio(
+            f"{terms}: mdx2 (stored, with files) / merging",
+            [STORED["merge"]] * len(ours),
+            merged,
+            TARGETS["merge"],
+        ),
+    ]
+    if theirs:
+        rows += [
+            ratio(f"{terms}: mdx2 / scaling", [r["scale"] for r in theirs], seconds),
+            ratio(f"{terms}: mdx2 / merging", [r["merge"] for r in theirs], merged),
+            ratio(
+                f"{terms}: mdx2 / peak memory",
+                [r["peak"] for r in theirs],
+                [r["peak"] for r in ours],
+            ),
+        ]
+    elif terms == "abcd":
+        rows.append(
+            ratio(
+                "abcd: mdx2 (stored) / peak memory",
+                [MEGABYTES] * len(ours),
+                [r["peak"] for r in ours],
+            )
+        )
+    return rows
 
 
 def main() -> None:
@@ -174,29 +274,24 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--millions", type=int, default=1)
     parser.add_argument("--terms", default="b,abcd", help="jobs, separated by commas")
-    parser.add_argument("--reference", nargs=3, type=float, help="s for b, s for abcd, MB")
+    parser.add_argument("--mdx2", metavar="PYTHON", help="interpreter that has mdx2")
     parser.add_argument("--job", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.job:
-        print(json.dumps(job(arguments.millions, arguments.terms)))
+    given = parser.parse_args()
+    if given.job:
+        print(json.dumps(job(given.millions, given.terms)))
         return
-    reference, megabytes = dict(REFERENCE), MEGABYTES
-    if arguments.reference:
-        reference["b"], reference["abcd"], megabytes = arguments.reference
-    machine = platform.processor() or platform.machine()
-    print(f"{arguments.millions},000,000 observations, {arguments.repeats} repeats, {machine}")
-    for terms in arguments.terms.split(","):
-        rows = [measured(arguments.millions, terms) for _ in range(arguments.repeats)]
-        print(f"{terms}: {rows[0]['points']:.0f} control points")
-        print(f"  CPU s                  {spread([r['cpu'] for r in rows])}")
-        print(f"  MB more than at start   {spread([r['extra'] for r in rows])}")
-        print(f"  MB in all              {spread([r['peak'] for r in rows])}")
-        print(f"  iterations, chi2       {rows[0]['iterations']:.0f}, {rows[0]['chi2']:.3f}")
-        if arguments.millions == 1 and terms in reference:
-            ratios = [reference[terms] / r["cpu"] for r in rows]
-            print(f"  reference / CPU        {spread(ratios)}")
-        if arguments.millions == 1 and terms == "abcd":
-            print(f"  reference / MB         {spread([megabytes / r['extra'] for r in rows])}")
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "table.npz"
+        if given.mdx2:
+            write_table(table)
+        for terms in given.terms.split(","):
+            ours, theirs = [], []
+            for _ in range(given.repeats):
+                ours.append(measured(given.millions, terms))
+                if given.mdx2 and given.millions == 1:
+                    theirs.append(peer(given.mdx2, table, terms))
+            title = f"scaling and merging, {given.millions},000,000 observations"
+            report(title, rows_of(terms, ours, theirs))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,16 @@ with the arithmetic and the histogram in one plain loop, and the chain on one th
 in turns. All after imports, with kernels compiled, of events only. Then peak memory at several
 numbers of events, in processes of their own (the larger files share the events of one triplet
 among all), and the coverage of 13,500 pixels, 180 rotations and 300 energies on one thread and
-on two.
+on two. With ``--essspectroscopy``, an interpreter in whose environment it is installed, its
+histogram of the same events is measured in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -176,6 +179,38 @@ def plain(path: Path, run: RunInput) -> int:
     return int(histogram.sum())
 
 
+def peer(python: str, raw: Path, repeats: int) -> list[dict[str, float]]:
+    """What essspectroscopy takes for a histogram of the same size from the same events."""
+    path = raw.with_name("peer.nxs")
+    shutil.copyfile(raw, path)
+    with h5py.File(path, "r+") as file:  # which it reads both angles from
+        logs = file["entry/parameters"]
+        logs.copy("a3", "a4")
+        logs["a4/value/value"][...] = 40.0
+    script = Path(__file__).parent / "peers" / "essspectroscopy_events.py"
+    found = []
+    for _ in range(repeats):
+        done = subprocess.run(
+            [python, str(script), str(path)], check=True, capture_output=True, text=True
+        )
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    path.unlink()
+    return found
+
+
+def peer_rows(python: str, raw: Path, ours: list[Row], repeats: int) -> list[Row]:
+    """Rows of the peer beside our own."""
+    theirs = peer(python, raw, repeats)
+    name = "cut, two threads"
+    two = next(row for row in ours if row.name == name)
+    wall = [one["wall"] for one in theirs]
+    return [
+        Row("essspectroscopy", tuple(wall), "s"),
+        Row("essspectroscopy, peak memory", tuple(one["peak"] for one in theirs), "MB"),
+        ratio(f"essspectroscopy / {name}", wall, two.values[: len(wall)], "≥ 8"),
+    ]
+
+
 def clocked(work: Callable[[], object]) -> tuple[float, float]:
     """Wall and CPU seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -284,6 +319,7 @@ def main() -> None:
     parser.add_argument("--events", type=float, default=1e7)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--sizes", type=float, nargs="*", default=[1e6, 1e7, 1e8])
+    parser.add_argument("--essspectroscopy", metavar="PYTHON", help="interpreter that has it")
     parser.add_argument("--folder", type=Path, help="for files; a temporary one if left out")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -293,7 +329,11 @@ def main() -> None:
     with TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         number = int(given.events)
-        report(f"events, {number:.0e}", time_events(folder, number, given.repeats))
+        rows = time_events(folder, number, given.repeats)
+        if given.essspectroscopy:
+            some = min(given.repeats, 3)
+            rows += peer_rows(given.essspectroscopy, folder / "raw.nxs", rows, some)
+        report(f"events, {number:.0e}", rows)
         report("memory of events", memory(folder, given.sizes))
         report(
             "coverage, 13,500 pixels x 180 rotations x 300 energies",

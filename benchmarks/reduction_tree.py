@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import ratios
 
 from ewaldite.run.executor import Executor, sum_shards
 from ewaldite.run.tree import depth
@@ -184,6 +185,16 @@ def main() -> None:
     }
     for title, rows in found.items():
         show(title, rows)
+    waited = next(iter(found.values()))
+    ratios.report(
+        "reduction tree",
+        [
+            ratios.Row(
+                f"{given.workers} workers, measured / model",
+                tuple(float(row["measured / model"]) for row in waited),
+            )
+        ],
+    )
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1))
 
