@@ -87,9 +87,11 @@ def test_the_mean_of_a_line_of_any_shape_on_a_level(
 
 
 def test_a_level_without_a_line_is_none() -> None:
-    counts = np.random.default_rng(1).poisson(3.0, LATE.size).astype(float)
+    counts = np.random.default_rng(1).poisson(300.0, LATE.size).astype(float)
     with pytest.raises(UserError, match="no line stands out"):
         centre_of_counts(LATE, np.zeros_like(counts), 1e-3)
+    with pytest.raises(UserError, match="no line stands out"):
+        centre_of_counts(LATE, counts, 1e-3)
     edge = np.exp(-0.5 * ((LATE - LATE[0]) / 3e-4) ** 2) * 1000
     with pytest.raises(UserError, match="no line stands out"):
         centre_of_counts(LATE, edge, 1e-3)

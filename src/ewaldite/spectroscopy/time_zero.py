@@ -14,6 +14,8 @@ from ewaldite.spectroscopy.primary import Primary
 
 #: Fewest events of an elastic line that say something.
 FEWEST = 50
+#: A line must be so many standard errors of the counts around it strong.
+_STANDS_OUT = 8.0
 _ROUNDS = 50
 _STILL = 1e-9
 
@@ -139,11 +141,12 @@ def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> Tim
     for _ in range(_ROUNDS):
         away = np.abs(late - center)
         near, beside = away <= window, (away > window) & (away <= 1.25 * window)
-        if not np.any(beside & (late < center)) or not np.any(beside & (late > center)):
+        found = None
+        if center - 1.25 * window < late[0] or center + 1.25 * window > late[-1]:
             break
         level = float(counts[beside].mean())
         line = counts[near] - level
-        if not line.sum() >= FEWEST:
+        if not line.sum() >= max(FEWEST, _STANDS_OUT * np.sqrt(counts[near].sum())):
             break
         moved = float(np.sum(late[near] * line) / line.sum())
         spread = np.sum((late[near] - moved) ** 2 * counts[near])
