@@ -155,7 +155,7 @@ def by_pixel(
     rows, number, stride = grid.rows, grid.number, grid.stride
     n_rows = number.size
     offset = np.empty(n_rows)
-    start, end = np.empty((n_rows, BLOCK)), np.empty((n_rows, BLOCK))
+    start, end = np.empty((n_rows, BLOCK + 1)), np.empty((n_rows, BLOCK))
     work = np.empty((WORK, BLOCK))
     most = 2 * BLOCK + most_bins(number)
     where, share, cell = np.empty(most, np.int64), np.empty(most), np.empty(most, np.int64)
@@ -275,22 +275,21 @@ def place_edges(
     rows:
         Table of rows; dims (row, column).
     start, end:
-        Result: all but the last edge, and all but the first; dims (row, interval).
+        Result: all edges, and all but the first; dims (row, edge).
     """
     square, n = energy / k2, k.size - 1
-    places = np.empty(n + 1)
     for r in range(a.size):
         slope, b = a[r], offset[r]
         low, inverse, c, d = rows[r, LOW], rows[r, INVERSE], rows[r, ENERGY], rows[r, LENGTH]
         for m in range(n + 1):
             x = slope * k[m] - b + c * (k2 * k[m] * k[m] - energy)
-            places[m] = (x - low) * inverse
+            start[r, m] = (x - low) * inverse
         if d != 0.0:
             for m in range(n + 1):
                 length = math.sqrt(max(k[m] * k[m] + square - 2.0 * k[m] * along, 0.0))
-                places[m] += d * length * inverse
-        start[r, :n] = places[:n]
-        end[r, :n] = places[1:]
+                start[r, m] += d * length * inverse
+        for m in range(n):
+            end[r, m] = start[r, m + 1]
 
 
 @numba.njit(nogil=True, cache=True)

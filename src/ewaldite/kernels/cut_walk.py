@@ -29,7 +29,7 @@ ROW_COLUMNS = 4
 
 #: Lines that are shared out at once, and rows of room for it.
 BLOCK = 256
-WORK = 3
+WORK = 4
 _LOST = 2.0**50  # of a line that begins or ends outside
 
 
@@ -203,7 +203,7 @@ def most_bins(number: IntArray) -> int:
     return int(np.sum(number)) + 1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _floors(
     start: FloatArray,
     end: FloatArray,
@@ -212,6 +212,7 @@ def _floors(
     flat: FloatArray,
     to: FloatArray,
     moved: FloatArray,
+    part: FloatArray,
 ) -> None:
     """Add what one row says of the bins of lines; a loop without a branch, for the compiler."""
     for i in range(start.size):
@@ -223,6 +224,9 @@ def _floors(
         flat[i] += a * step - lost_a * _LOST
         to[i] += b * step - lost_b * _LOST
         moved[i] += abs(b - a) + (lost_a * _LOST if a == b else 0.0)
+        # of lines that stay, any number will do
+        crosses = 1.0 if a != b else 0.0
+        part[i] += crosses * ((max(a, b) - start[i]) / (end[i] - start[i] + (1.0 - crosses)))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -265,11 +269,11 @@ def share_cells(
     """
     rows = number.size
     work[:, first:n] = 0.0
-    flat, to, moved = work[0], work[1], work[2]
+    flat, to, moved, before = work[0], work[1], work[2], work[3]
     for r in range(rows):
         _floors(
             start[r, first:n], end[r, first:n], float(number[r]), float(stride[r]),
-            flat[first:n], to[first:n], moved[first:n],
+            flat[first:n], to[first:n], moved[first:n], before[first:n],
         )  # fmt: skip
     found, room = 0, where.size - most_bins(number)
     ends, current = np.empty((2, rows)), np.empty(rows, np.int64)
@@ -282,12 +286,7 @@ def share_cells(
             where[found], share[found], cell[found] = int(flat[i]), 1.0, i
             found += 1
         elif moved[i] == 1.0:
-            part = 0.0
-            for r in range(rows):
-                a = min(max(np.floor(start[r, i]), -1.0), float(number[r]))
-                b = min(max(np.floor(end[r, i]), -1.0), float(number[r]))
-                if a != b:
-                    part = (max(a, b) - start[r, i]) / (end[r, i] - start[r, i])
+            part = before[i]
             if part > 0.0 and flat[i] >= 0.0:
                 where[found], share[found], cell[found] = int(flat[i]), part, i
                 found += 1
