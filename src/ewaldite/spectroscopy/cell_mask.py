@@ -112,9 +112,8 @@ def mask_cells(
     turning = rejection.needs_hkl or (bool(rejection.names) and np.ptp(steps.a4) > 0)
     chosen = np.arange(len(steps)) if turning else np.zeros(len(steps), np.int64)
     middle = (steps.start + steps.end) / 2
-    masks = [
-        masked_cells(converter, intervals.wavenumber, float(middle[j])) for j in set(chosen)
-    ]
-    if not any(np.any(m) for m in masks):
-        return exposed
-    return block(exposed, masks, chosen)
+    numbers = range(int(chosen.max(initial=-1)) + 1)
+    # one at a time: of many steps, bytes would be many where bits are enough
+    masks = (masked_cells(converter, intervals.wavenumber, float(middle[j])) for j in numbers)
+    masked = block(exposed, masks, chosen)
+    return masked if np.any(masked.blocked) else exposed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -136,7 +136,7 @@ def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
 
 
 def block(
-    exposed: Exposure, masks: Sequence[NDArray[np.bool_]], mask_of: ArrayLike
+    exposed: Exposure, masks: Iterable[NDArray[np.bool_]], mask_of: ArrayLike
 ) -> Exposure:
     """Mask cells.
 
