@@ -5,9 +5,9 @@
 
 Cases, the first three with one and two workers: ``few`` (10 wedges of Pilatus 6M frames);
 ``many`` (1000 wedges of one small frame); ``large`` (a cubic cell of 100 Å to 1.5 Å on 6
-megapixels, in wedges of 5°, merged and mapped on 3 × 3 × 3, under ``memory = "1.5 GB"``); ``tables``
-(scaling and merging of 1,000,000 observations of 120,000 voxels of three sweeps, from files,
-as the steps of a run do).
+megapixels, in wedges of 5°, merged and mapped on 3 × 3 × 3, under ``memory = "1.5 GB"``);
+``tables`` (scaling and merging of 1,000,000 observations of 120,000 voxels of three sweeps,
+from files, as the steps of a run do).
 
 Every run is a process of its own, with compiled kernels. Peaks are the largest resident memory
 of the whole process, libraries included, while a step runs (``VmHWM``, reset before each step;

@@ -140,7 +140,12 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
         return whole + map_table_bytes(voxels, options)
     if step == "rescale":
         return 600 * voxels + 600 * sizes.coarse_voxels
-    return report_bytes(sizes)
+    # pictures that are asked for are made of the whole map
+    whole = 0
+    if options.map.slice or options.map.line:
+        box = options.map.grid, context.group, context.metric, context.d_min
+        whole = map_bytes(*box, options.map.limits)
+    return report_bytes(sizes) + whole
 
 
 def _filter_need(context: Context, jobs: list[WedgeJob], base: int) -> StepNeed:
