@@ -286,7 +286,7 @@ CASES: dict[str, tuple[Change, list[str]]] = {
         lambda f: [
             replace(CONFIG, "d_min = 2.0", "d_min = 0.2")(f),
             section('\n[run]\nmemory = "1 GB"\n')(f),
-            replace(CONFIG, "subdivide = [1, 1, 1]", "subdivide = [3, 3, 3]")(f),
+            replace(CONFIG, "[1, 1, 1]", '[3, 3, 3]\nexport = ["ccp4"]')(f),
         ],
         ["Cannot make the map", r"it needs [\d.]+ \wB", "larger .map. d_min"],
     ),

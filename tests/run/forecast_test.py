@@ -83,7 +83,7 @@ def test_what_cannot_fit_is_told_and_refused_with_a_remedy() -> None:
     with pytest.raises(UserError) as caught:
         found.check()
     assert caught.value.remedy == (
-        "Choose a larger [map] d_min, or set [run] memory to '1 GB' or more."
+        "Set [run] memory to '1 GB' or more, or choose a larger [map] d_min."
     )
 
 

@@ -30,6 +30,7 @@ from ewaldite.model.experiment import FloatArray, IntArray
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.provenance import Provenance
+from ewaldite.run.plan import Plan
 from ewaldite.run.progress import Progress, SilentProgress
 
 #: File in which the step ``combine`` says how it reindexed the sweeps.
@@ -56,6 +57,8 @@ class Context:
         Where the run says what it does.
     progress:
         Who is told how far it is.
+    planned:
+        What was told of steps before the first one started, by name.
     """
 
     options: DiffuseOptions
@@ -64,6 +67,7 @@ class Context:
     options_text: str = ""
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("ewaldite"))
     progress: Progress = field(default_factory=SilentProgress)
+    planned: dict[str, Plan] = field(default_factory=dict)
 
     @property
     def out(self) -> Path:

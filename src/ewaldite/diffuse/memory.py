@@ -99,7 +99,7 @@ def _wedge_need(job: WedgeJob, wedge: Wedge) -> Need:
         columns = walk.COLUMNS + len(job.partition.grids)
     # Most counts do not occur in a voxel, and fewer than it has pixels
     pairs = np.count_nonzero(job.good) * len(wedge) / voxels
-    sparse = _ENTRY_BYTES * (4 + min(job.bins, pairs) / 4) * (job.bins > 0)
+    sparse = _ENTRY_BYTES * (4 + min(job.bins / 4, pairs / 6)) * (job.bins > 0)
     total = rows * (_ROW_BYTES + 8 * columns) + voxels * _VOXEL_BYTES
     neighbours = 4 * len(ball_offsets(job.options.filter.window))
     filtered = voxels * (neighbours + _FILTER_BYTES)

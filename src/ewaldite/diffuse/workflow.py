@@ -223,6 +223,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     for line in planned.lines():
         context.log.info("plan: %s", line)
     planned.check()
+    context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
     return run_steps(workflow(context), context.work / "state.json", context.log, only)
 

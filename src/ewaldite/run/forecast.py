@@ -28,7 +28,8 @@ class StepNeed:
     band_cost:
         Work that each further band adds, as part of that of a whole shard.
     remedy:
-        What the user can do where it does not fit, besides giving more memory.
+        What the user can do where it does not fit, besides giving more memory: a sentence
+        without its full stop, as "Choose a larger [map] d_min".
     """
 
     step: str
@@ -112,11 +113,12 @@ class Forecast:
             return
         worst = max(over, key=lambda step: step.plan.predicted_peak)
         enough = format_bytes(worst.plan.predicted_peak)
-        remedy = worst.needed.remedy and f"{worst.needed.remedy}, or set"
+        other = worst.needed.remedy
+        other = f", or {other[0].lower()}{other[1:]}" if other else ""
         raise UserError(
             f"work within {self.budget}",
             f"the step '{worst.needed.step}' needs {enough}",
-            f"{remedy or 'Set'} {self.budget.option} to '{enough}' or more.",
+            f"Set {self.budget.option} to '{enough}' or more{other}.",
         )
 
 

@@ -30,7 +30,7 @@ from ewaldite.io.nexus import load
 
 SENTENCE = (
     r"Cannot make the map: it has [\d.e+]+ voxels, and 1e\+11 already take a day\. "
-    r"Choose a larger \[map\] d_min or a smaller subdivide, or raise \[run\] memory\."
+    r"Choose a larger \[map\] d_min or a smaller subdivide\."
 )
 
 

@@ -67,7 +67,7 @@ def check_map_size(context: Context, held: int = 0) -> None:
         raise UserError(
             "make the map",
             f"it has {float(voxels):.1e} voxels, and {_MOST:.0e} already take a day",
-            map_remedy(context.options.map),
+            f"{map_remedy(context.options.map)}.",
         )
     needed = held_map_bytes(context)
     budget = memory_budget(context.options.run.memory)
@@ -75,7 +75,7 @@ def check_map_size(context: Context, held: int = 0) -> None:
         raise UserError(
             "make the map",
             f"it needs {format_bytes(needed)}, more than {budget} leaves",
-            map_remedy(context.options.map),
+            f"{map_remedy(context.options.map)}, or raise [run] memory.",
         )
 
 
@@ -83,8 +83,8 @@ def map_remedy(options: MapOptions) -> str:
     """What to do where a map takes too much memory."""
     whole = ""
     if needs_whole_map(options):
-        whole = "leave out supercell, fractional and CCP4 files, which take the whole map, "
-    return f"Choose a larger [map] d_min or a smaller subdivide, {whole}or raise [run] memory."
+        whole = ", or leave out supercell, fractional and CCP4 files, which take the whole map"
+    return f"Choose a larger [map] d_min or a smaller subdivide{whole}"
 
 
 def _shape(context: Context) -> tuple[int, int, int]:

@@ -27,6 +27,8 @@ from ewaldite.run.budget import memory_budget
 from ewaldite.run.memory import current_rss, give_back
 from ewaldite.run.plan import plan_workers
 
+#: Name of the step.
+MERGE = "merge"
 #: The table on the map's grid.
 FINE = "merged.nxs"
 #: Results of the step, without their suffix.
@@ -149,9 +151,13 @@ def _slabs(context: Context, name: str, grid: Grid, *, statistics: bool) -> int:
         max_bands=MOST_SLABS,
         band_cost=SLAB_COST,
     )
-    if plan.bands > 1:
-        context.log.info("merge: %s in %d slabs, %s", name, plan.bands, plan)
-    return plan.bands
+    bands = plan.bands
+    if fine and MERGE in context.planned:
+        # what was told is kept to, though it was told of sizes that were not yet known
+        bands = max(bands, context.planned[MERGE].bands)
+    if bands > 1:
+        context.log.info("merge: %s in %d slabs", name, bands)
+    return bands
 
 
 def _blocks(context: Context) -> Iterator[Observations]:
