@@ -18,7 +18,6 @@ from ewaldite.spectroscopy.step_needs import (
 )
 from spectroscopy.tiny import STEPS, write_tiny
 
-
 CRYSTAL = "cell = [5, 5, 5, 90, 90, 90]\nu = [1, 0, 0]\nv = [0, 0, 1]"
 
 
