@@ -11,6 +11,7 @@ from pathlib import Path
 from ewaldite.errors import UserError
 from ewaldite.run.digest import digest_parts
 from ewaldite.run.durable import clear_unfinished
+from ewaldite.run.lock import only_run
 from ewaldite.run.memory import give_back
 from ewaldite.run.records import (
     StepRecord,
@@ -80,15 +81,20 @@ def run_steps(
     Raises
     ------
     UserError
-        If ``only`` names an unknown step; if the disk is full. Whatever a step raises passes
-        as it is, and the steps before it stay done.
+        If ``only`` names an unknown step; if another run is at work in the folder; if the disk
+        is full. Whatever a step raises passes as it is, and the steps before it stay done.
     """
+    wanted = _wanted(steps, only)
+    with only_run(state_file.parent):
+        clear_unfinished(state_file.parent, below=True)
+        for folder in {path.parent for step in wanted for path in step.makes}:
+            clear_unfinished(folder)
+        return _do(wanted, state_file, log)
+
+
+def _do(wanted: Sequence[Step], state_file: Path, log: logging.Logger) -> list[str]:
     records = read_records(state_file)
     redone: list[str] = []
-    wanted = _wanted(steps, only)
-    clear_unfinished(state_file.parent, below=True)
-    for folder in {path.parent for step in wanted for path in step.makes}:
-        clear_unfinished(folder)
     for step in wanted:
         reason = _reason(step, records, redone, state_file.parent)
         if reason is None:
