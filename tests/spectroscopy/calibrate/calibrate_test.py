@@ -59,6 +59,7 @@ def test_gains_and_offsets_of_tubes(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (tmp_path / "calibration.png").stat().st_size > 10_000
     found = read_calibration(tmp_path / "calibration.toml")
     assert len(found.tube) == 27
+    assert [(t.channel, t.tube) for t in found.tube[:4]] == [(1, 1), (1, 2), (1, 3), (2, 1)]
     place = [(t.arc - 1, t.channel - 1, t.tube - 1) for t in found.tube]
     gain = np.array([t.gain for t in found.tube]) - [planted.gain[p] for p in place]
     error = np.array([t.gain_error for t in found.tube])

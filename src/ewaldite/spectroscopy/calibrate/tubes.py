@@ -94,7 +94,7 @@ def fit_tubes(
     Returns
     -------
     :
-        Fits, and words on tubes that were not fitted.
+        Fits, arc by arc, and words on tubes that were not fitted.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def fit_tubes(
             "Give a run of vanadium, and as [calibrate] lit where the tubes are lit, as in "
             "[[-0.9, 0.9]].",
         )
-    return tuple(fits), tuple(skipped)
+    return tuple(sorted(fits, key=lambda fit: fit.tube)), tuple(skipped)
 
 
 def tube_name(tube: Tube) -> str:
