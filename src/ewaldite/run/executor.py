@@ -22,7 +22,7 @@ from ewaldite.run.shards import ShardProgress, Shards, in_order, wind_up
 from ewaldite.run.tree import tree_sum
 
 #: What a process holds before it reduces anything: the interpreter, libraries, kernels.
-PROGRAM_BYTES = 200_000_000
+PROGRAM_BYTES = 220_000_000
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
