@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ class Workspace(threading.local):
     """Memory that each thread uses again for its next wedge: fresh pages are dear."""
 
     runs: Runs | None = None
+    image: NDArray[Any] | None = None
 
     def runs_of(self, frames: int) -> Runs:
         """Room for the runs of so many frames."""

@@ -145,9 +145,11 @@ class WedgeJob:
     ) -> Iterator[NDArray[Any]]:
         for position in positions:
             try:
-                image = self.entry.images.read(int(position))
+                # Who took the frame before has counted it
+                image = self.entry.images.read(int(position), self.workspace.image)
             except FrameError as error:
                 raise _Unreadable(int(position), error) from error
+            self.workspace.image = image
             read = next(reads)
             # A frame is done when all bands have read it, or as many others instead
             tell(read // self.bands - (read - 1) // self.bands)

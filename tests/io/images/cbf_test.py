@@ -88,6 +88,23 @@ def test_real_images_read_as_fabio_reads_them(shared_data: Path, name: str) -> N
         np.testing.assert_array_equal(CbfCodec().read(path), other.data)
 
 
+def test_the_memory_of_an_image_is_used_again_where_it_fits(tmp_path: Path) -> None:
+    path = tmp_path / "a.cbf"
+    write_minicbf(path, poisson_image())
+    for unfit in (np.zeros((61, 48), np.int32), np.zeros((61, 47), np.int64)):
+        read = CbfCodec().read(path, unfit)
+        assert not unfit.any()
+        np.testing.assert_array_equal(read, poisson_image())
+    view = np.zeros((61, 94), np.int32)[:, ::2]
+    assert CbfCodec().read(path, view) is not view
+    fixed = np.zeros((61, 47), np.int32)
+    fixed.flags.writeable = False
+    assert CbfCodec().read(path, fixed) is not fixed
+    other = np.full((61, 47), 7, np.int32)
+    assert CbfCodec().read(path, other) is other
+    np.testing.assert_array_equal(other, poisson_image())
+
+
 def test_the_result_may_be_written_to(tmp_path: Path) -> None:
     path = tmp_path / "a.cbf"
     write_minicbf(path, poisson_image())

@@ -45,6 +45,9 @@ def test_chunks_are_read_as_the_plugin_reads_them(
             assert image.dtype == frame.dtype
             assert image.flags.writeable
             np.testing.assert_array_equal(image, frame)
+            again = decoded(stored_chunk(data, 0), shape, data.dtype, image)
+            assert again is image
+            np.testing.assert_array_equal(image, frames[0])
 
 
 @pytest.mark.parametrize(

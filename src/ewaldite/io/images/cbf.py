@@ -18,7 +18,7 @@ import numpy as np
 from ewaldite.io.images.frame_header import FrameHeader
 from ewaldite.io.images.minicbf import parse_minicbf
 from ewaldite.io.images.payload import corrupt, read_head, read_payload
-from ewaldite.io.images.series import Image
+from ewaldite.io.images.series import Image, room_for
 from ewaldite.kernels import byte_offset
 
 MAGIC = b"###CBF"
@@ -76,8 +76,8 @@ class CbfCodec:
         text = head[: section.text_end].decode("latin-1")
         return parse_minicbf(text, section.shape, section.dtype)
 
-    def read(self, path: Path) -> Image:
-        """Return the counts; dims (slow, fast).
+    def read(self, path: Path, out: Image | None = None) -> Image:
+        """Return the counts, in ``out`` if they fit; dims (slow, fast).
 
         Raises
         ------
@@ -95,7 +95,7 @@ class CbfCodec:
             )
         if section.md5 is not None and hashlib.md5(payload).digest() != section.md5:
             raise corrupt(path, "the image is damaged (its MD5 checksum does not match)")
-        return decode(payload, section, path)
+        return decode(payload, section, path, out)
 
 
 def find_section(data: bytes, path: Path) -> BinarySection:
@@ -128,15 +128,17 @@ def find_section(data: bytes, path: Path) -> BinarySection:
     return BinarySection(start + len(STARTER), size, (slow, fast), dtype, md5, begin)
 
 
-def decode(payload: memoryview, section: BinarySection, path: Path) -> Image:
-    """Return the counts of a byte-offset compressed image; dims (slow, fast).
+def decode(
+    payload: memoryview, section: BinarySection, path: Path, out: Image | None = None
+) -> Image:
+    """Return the counts of a byte-offset compressed image, in ``out`` if they fit.
 
     Raises
     ------
     FrameError
         If the number of elements is wrong or a count does not fit the type.
     """
-    counts = np.empty(section.shape, section.dtype)
+    counts = room_for(section.shape, section.dtype, out)
     range_ = np.iinfo(section.dtype)
     # No difference leads beyond what an int64 holds
     high = min(range_.max, np.iinfo(np.int64).max)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.io.images.lz4_check import BITSHUFFLE, BITSHUFFLE_LZ4
-from ewaldite.io.images.series import Image
+from ewaldite.io.images.series import Image, room_for
 from ewaldite.kernels.bitshuffle import decode_chunk
 
 
@@ -51,7 +51,12 @@ def stored_chunk(dataset: h5py.Dataset, index: int) -> bytes | None:
     return bytes(dataset.id.read_direct_chunk((index, 0, 0))[1])
 
 
-def decoded(chunk: bytes, shape: tuple[int, int], dtype: np.dtype[np.integer]) -> Image | None:
+def decoded(
+    chunk: bytes,
+    shape: tuple[int, int],
+    dtype: np.dtype[np.integer],
+    out: Image | None = None,
+) -> Image | None:
     """Decode what :func:`stored_chunk` gave.
 
     Parameters
@@ -62,13 +67,15 @@ def decoded(chunk: bytes, shape: tuple[int, int], dtype: np.dtype[np.integer]) -
         (slow, fast).
     dtype:
         Of the counts.
+    out:
+        Is used for the image if it is one of that kind.
 
     Returns
     -------
     :
         dims (slow, fast), counts; None where the chunk is damaged.
     """
-    image = np.empty(shape, dtype.newbyteorder("="))
+    image = room_for(shape, dtype.newbyteorder("="), out)
     unsigned: NDArray[np.unsignedinteger] = image.reshape(-1).view(f"u{dtype.itemsize}")
     sound = decode_chunk(np.frombuffer(chunk, np.uint8), unsigned)
     return image if sound else None

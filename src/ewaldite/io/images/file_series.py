@@ -36,8 +36,8 @@ class Codec(Protocol):
     def header(self, path: Path) -> FrameHeader:
         """Return what the header of an image says."""
 
-    def read(self, path: Path) -> Image:
-        """Return the counts of an image; dims (slow, fast)."""
+    def read(self, path: Path, out: Image | None = None) -> Image:
+        """Return the counts of an image, in ``out`` if it likes; dims (slow, fast)."""
 
 
 def codec_of(path: Path) -> Codec:
@@ -123,7 +123,7 @@ class FileSeries:
         """What the first and the last header say; every header where those disagree."""
         return scan_metadata(self._selection.frames, self._header)
 
-    def read(self, i: int) -> Image:
+    def read(self, i: int, out: Image | None = None) -> Image:
         """Return the ``i``-th frame; dims (slow, fast), counts.
 
         Raises
@@ -132,7 +132,7 @@ class FileSeries:
             If the frame is truncated, corrupt, or differs from the first in size or type.
         """
         path = self._paths[i]
-        image = self._codec.read(path)
+        image = self._codec.read(path, out)
         if image.shape != self.shape or image.dtype != self.dtype:
             raise FrameError(
                 f"read the image {path}",

@@ -165,7 +165,7 @@ class Hdf5Series:
         with self._files.open(self._master) as file:
             return read_metadata(file[self._entry], self.frames, self.dtype, self._total)
 
-    def read(self, i: int) -> Image:
+    def read(self, i: int, out: Image | None = None) -> Image:
         """Return the ``i``-th frame; dims (slow, fast), counts.
 
         Raises
@@ -189,7 +189,7 @@ class Hdf5Series:
             raise corrupt(block.path, f"{self.source(i)} does not decode ({error})") from error
         if chunk is not None:
             # Outside the lock of HDF5, so that other threads go on
-            image = decoded(chunk, *kind)
+            image = decoded(chunk, *kind, out)
             if image is None:
                 raise corrupt(block.path, f"the compressed {self.source(i)} is damaged")
         if image.shape != self._shape or image.dtype.newbyteorder("=") != self._dtype:

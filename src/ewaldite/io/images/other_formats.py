@@ -53,8 +53,8 @@ class FabioCodec:
         image = self.read(path)
         return FrameHeader((image.shape[0], image.shape[1]), image.dtype)
 
-    def read(self, path: Path) -> Image:
-        """Return the counts; dims (slow, fast).
+    def read(self, path: Path, out: Image | None = None) -> Image:
+        """Return the counts, in memory of fabio's; dims (slow, fast).
 
         Raises
         ------

@@ -138,8 +138,15 @@ class ImageSeries(Protocol):
     def __len__(self) -> int:
         """Return the number of frames."""
 
-    def read(self, i: int) -> Image:
+    def read(self, i: int, out: Image | None = None) -> Image:
         """Return the ``i``-th frame (0-based position, not number); dims (slow, fast), counts.
+
+        Parameters
+        ----------
+        i:
+            Position.
+        out:
+            An image that is no longer wanted: its memory may be used again.
 
         Raises
         ------
@@ -158,6 +165,20 @@ class ImageSeries(Protocol):
 
     def close(self) -> None:
         """Close what is open; a later ``read`` opens it again."""
+
+
+def room_for(
+    shape: tuple[int, int], dtype: np.dtype[np.integer[Any]], out: Image | None
+) -> Image:
+    """Return an array for an image: ``out`` if that is one for such an image, else a new one.
+
+    Fresh memory for a frame costs as much as to decode it.
+    """
+    if out is not None and out.shape == shape and out.dtype == dtype:
+        flags = out.flags
+        if flags.c_contiguous and flags.writeable and flags.owndata:
+            return out
+    return np.empty(shape, dtype)
 
 
 def no_data_markers(dtype: np.dtype[Any], bits: int | None = None) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ewaldite.io.images.frame_header import FrameHeader, first_number, positive
 from ewaldite.io.images.payload import corrupt, read_head, read_payload
-from ewaldite.io.images.series import Image
+from ewaldite.io.images.series import Image, room_for
 
 MAGIC = re.compile(rb"\{\s*HEADER_BYTES\s*=\s*(\d+)\s*;")
 _ITEM = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*;", re.MULTILINE)
@@ -53,8 +53,8 @@ class SmvCodec:
         items, _ = smv_items(read_head(path, b"}"), path)
         return parse_smv(items, path)
 
-    def read(self, path: Path) -> Image:
-        """Return the counts in native byte order; dims (slow, fast).
+    def read(self, path: Path, out: Image | None = None) -> Image:
+        """Return the counts in native byte order, in ``out`` if they fit; dims (slow, fast).
 
         Raises
         ------
@@ -69,7 +69,9 @@ class SmvCodec:
         if len(data) < needed:
             raise corrupt(path, f"the file is truncated: {len(data)} of {needed} bytes")
         counts = np.frombuffer(data, stored, count=slow * fast, offset=offset)
-        return counts.astype(stored.newbyteorder("=")).reshape(slow, fast)
+        image = room_for((slow, fast), stored.newbyteorder("="), out)
+        image[...] = counts.reshape(slow, fast)
+        return image
 
 
 def smv_items(data: bytes, path: Path) -> tuple[dict[str, str], int]:
