@@ -20,8 +20,8 @@ from ewaldite.kernels.coverage import (
     SPAN,
     SUMS,
     WIDTH,
-    window,
 )
+from ewaldite.kernels.coverage_places import window
 from ewaldite.kernels.cut_tables import (
     BinTable,
     FluxTable,
