@@ -193,6 +193,7 @@ def job(folder: Path, case: str, workers: int, memory: str | None) -> dict[str, 
     asked = ["scale", "merge"] if case == "tables" else [*workflow.stale(context), "report"]
     planned = forecast_run(context, asked)
     predicted = {s.needed.step: float(s.plan.predicted_peak) for s in planned.steps}
+    context.planned.update((s.needed.step, s.plan) for s in planned.steps)
     for line in planned.lines():
         print("   ", line, file=sys.stderr)
     if case == "tables":

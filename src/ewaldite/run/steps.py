@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from ewaldite.errors import UserError
 from ewaldite.run.digest import digest_parts
 from ewaldite.run.durable import clear_unfinished
 from ewaldite.run.lock import only_run
-from ewaldite.run.memory import give_back
+from ewaldite.run.memory import current_rss, give_back
 from ewaldite.run.records import (
     StepRecord,
     made_files,
@@ -21,6 +22,8 @@ from ewaldite.run.records import (
 )
 
 _NAMED = 3
+# Bytes that a step may leave behind before it is asked what they are
+_LEFT = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,13 @@ def _do(wanted: Sequence[Step], state_file: Path, log: logging.Logger) -> list[s
         if records.pop(step.name, None) is not None:
             # a step that is killed while it replaces its files must not look finished
             write_records(state_file, records)
+        held = current_rss()
         step.run()
         give_back()  # the next step asks how much is free
+        if current_rss() > held + _LEFT:
+            # a compiler leaves cycles behind, up to 0.8 GB of them in a first run
+            gc.collect()
+            give_back()
         records[step.name] = _record(step, records, state_file.parent)
         write_records(state_file, records)
         _tidy(step)
