@@ -125,12 +125,16 @@ def test_a_map(tmp_path: Path) -> None:
 
 
 def test_a_group_and_a_variable(tmp_path: Path) -> None:
-    group = sc.DataGroup({"cc": table(10), "n": 3, "in": sc.DataGroup({"a": 1, "b": 2})})
+    inner = {"in": sc.DataGroup({"a": 1, "b": 2}), "of": sc.DataGroup({"t": table(2), "b": 2})}
+    group = sc.DataGroup({"cc": table(10), "n": 3, **inner})
     save(tmp_path / "g.nxs", group)
     contents = as_dict(describe(tmp_path / "g.nxs"))["Contents"]
     assert contents == {
-        "cc": "voxel 10, float64, counts/mrad^2/s", "n": "3", "in": "group of a, b",
-    }  # fmt: skip
+        "cc": "voxel 10, float64, counts/mrad^2/s",
+        "n": "3",
+        "in": "a 1, b 2",
+        "of": "group of t, b",
+    }
     save(tmp_path / "v.nxs", sc.scalar(3.0, unit="angstrom"))
     assert as_dict(describe(tmp_path / "v.nxs"))["Contents"]["value"] == (
         "scalar, float64, angstrom"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ewaldite.errors import UserError
-from ewaldite.spectroscopy import workflow
+from ewaldite.spectroscopy import step_needs, workflow
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.run_forecast import event_counts, forecast_run
@@ -19,6 +19,12 @@ from ewaldite.spectroscopy.step_needs import (
 from spectroscopy.tiny import STEPS, write_tiny
 
 CRYSTAL = "cell = [5, 5, 5, 90, 90, 90]\nu = [1, 0, 0]\nv = [0, 0, 1]"
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no other test had left anything in this process."""
+    monkeypatch.setattr(step_needs, "current_rss", lambda: 0)
 
 
 @pytest.fixture(scope="module")
