@@ -23,6 +23,7 @@ from ewaldite.diffuse.scaling.steps import scale_observations, start_files
 from ewaldite.diffuse.table_steps import combine_tables, export_tables, integrate_wedges
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.first_use import say_first_use
 from ewaldite.run.forecast import Forecast
 from ewaldite.run.steps import Step, run_steps, stale_steps
 
@@ -219,6 +220,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     if context.options.contents.given and (only is None or "rescale" in only):
         # told now, not after an hour with the images
         read_contents(context.options.contents, context.base, context.cell)
+    say_first_use(context.log)
     planned = plan(context, only)
     for line in planned.lines():
         context.log.info("plan: %s", line)

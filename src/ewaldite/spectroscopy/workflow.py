@@ -14,6 +14,7 @@ from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.executor import Executor
+from ewaldite.run.first_use import say_first_use
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.run.steps import Step, run_steps, stale_steps
 from ewaldite.spectroscopy.context import Context
@@ -230,6 +231,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         check(context.options)
     context = replace(context, options=frozen(context.options, context.base))
     context.work.mkdir(parents=True, exist_ok=True)
+    say_first_use(context.log)
     planned = forecast_run(context, stale(context, only))
     for line in planned.lines():
         context.log.info("plan: %s", line)
