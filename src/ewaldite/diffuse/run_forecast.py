@@ -32,6 +32,7 @@ from ewaldite.diffuse.step_needs import (
 )
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.diffuse.wedge_work import wedge_job
+from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError
 from ewaldite.kernels import walk
 from ewaldite.run.budget import memory_budget, usable_processors
@@ -166,7 +167,8 @@ def _jobs(context: Context, *, masked: bool) -> list[WedgeJob]:
     """Jobs of some sweeps; where their masks are not made, with a guess of the first one's."""
     guess = context.good(0) if masked else guess_of_good(context)
     bins = _BINS
-    with suppress(FrameError):  # the step that needs the frame says what is wrong with it
+    # the step that needs the frame, or counts too much under its real mask, says so itself
+    with suppress(FrameError, UserError):
         bins = bins_of(context, 0, guess)
     jobs = []
     for entry in context.entries[:_LOOKED_AT]:
