@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import ratios
+from sums_to_send import filled, in_place, medium, small
 
 from ewaldite.run.executor import Executor, sum_shards
 from ewaldite.run.tree import depth
@@ -81,23 +81,6 @@ def waiting(shards: int, workers: int, repeats: int) -> list[Row]:
             }
         )
     return rows
-
-
-def in_place(total: np.ndarray, more: np.ndarray) -> np.ndarray:
-    total += more
-    return total
-
-
-def filled(megabytes: int) -> np.ndarray:
-    return np.full((megabytes * 125_000,), 1.0)
-
-
-def small(number: int) -> np.ndarray:
-    return filled(1)
-
-
-def medium(number: int) -> np.ndarray:
-    return filled(32)
 
 
 def processor_seconds(work: Callable[[], object], repeats: int) -> list[float]:
