@@ -13,7 +13,8 @@ from ewaldite.spectroscopy import workflow
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.cut_events import EventCounts
-from ewaldite.spectroscopy.event_shards import CountEvents, EventShard
+from ewaldite.spectroscopy.event_ranges import EventShard
+from ewaldite.spectroscopy.event_shards import CountEvents
 from spectroscopy.tiny import STEPS, copy_tiny, write_tiny
 
 

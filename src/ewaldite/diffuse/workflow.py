@@ -222,9 +222,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         read_contents(context.options.contents, context.base, context.cell)
     say_first_use(context.log)
     planned = plan(context, only)
-    for line in planned.lines():
-        context.log.info("plan: %s", line)
-    planned.check()
+    planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
     return run_steps(workflow(context), context.work / "state.json", context.log, only)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -99,6 +100,12 @@ class Forecast:
             *(step.line(width) for step in self.steps),
             f"predicted peak {peak} of a budget of {self.budget}",
         ]
+
+    def announce(self, log: logging.Logger) -> None:
+        """Say the plan, then refuse what does not fit, as :meth:`check` does."""
+        for line in self.lines():
+            log.info("plan: %s", line)
+        self.check()
 
     def check(self) -> None:
         """Refuse what does not fit, before any work is done.

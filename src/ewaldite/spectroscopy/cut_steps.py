@@ -31,9 +31,9 @@ from ewaldite.spectroscopy.cut_setup import load_setup, set_up_cut
 from ewaldite.spectroscopy.cut_sums import covariance_group
 from ewaldite.spectroscopy.empty_run import load_empty
 from ewaldite.spectroscopy.estimators import estimate
+from ewaldite.spectroscopy.event_ranges import EventKeys
 from ewaldite.spectroscopy.event_shards import (
     CountEvents,
-    EventKeys,
     load_counts,
     save_counts,
 )
@@ -64,7 +64,7 @@ def sum_events(context: Context, cut: Cut) -> None:
     """Step ``events NAME``: sums over the events, shard by shard."""
     paths = _paths(context, cut)
     reduction = CountEvents(
-        context.options.model_dump_json(), context.base, paths.setup, run_sizes(context)
+        context.options.model_dump_json(), context.base, run_sizes(context), paths.setup
     )
     total = reduce(
         context,

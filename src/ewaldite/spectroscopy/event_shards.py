@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ewaldite.kernels.cut_events import EVENT_COLUMNS, SIGNAL
-from ewaldite.run.checkpoint import Key
-from ewaldite.run.digest import digest
 from ewaldite.run.plan import Need
 from ewaldite.run.telling import listener
 from ewaldite.spectroscopy.cut_events import EventCounts
 from ewaldite.spectroscopy.cut_setup import CutSetup, load_setup
-from ewaldite.spectroscopy.open_runs import RUNS
-from ewaldite.spectroscopy.options import SpectroscopyOptions
+from ewaldite.spectroscopy.event_ranges import EventShard, OverEvents
 from ewaldite.spectroscopy.reduce_events import CutRun, reduce_events
 from ewaldite.spectroscopy.run_input import RunInput
-from ewaldite.spectroscopy.sharded import Sharded
 from ewaldite.spectroscopy.step_needs import Workload, event_need
 
 _SPARSE = 0.25
-
-
-@dataclass(frozen=True)
-class EventShard:
-    """Events of a run, from the first number up to, not including, the second."""
-
-    run: int
-    first: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        """Number of events."""
-        return self.stop - self.first
 
 
 def save_counts(counts: EventCounts, path: Path) -> None:
@@ -65,47 +44,18 @@ def load_counts(path: Path) -> EventCounts:
 
 
 @dataclass(frozen=True)
-class EventKeys:
-    """Names of the checkpoints of shards.
+class CountEvents(OverEvents[EventCounts]):
+    """The reduction of events to a cut. Plain data.
 
     Attributes
     ----------
-    content:
-        Digest of all that the sums depend on besides the shard.
-    """
-
-    content: str
-
-    def __call__(self, shard: EventShard) -> Key:
-        """Key of a shard."""
-        return Key(f"{shard.run}/{shard.first}", digest(self.content, shard))
-
-
-@dataclass(frozen=True)
-class CountEvents(Sharded[EventShard, EventCounts, EventCounts]):
-    """The reduction of events to a cut: its shards, and how one is summed. Plain data.
-
-    Attributes
-    ----------
-    options:
-        The configuration, as JSON.
-    base:
-        Folder to which its paths refer.
+    options, base, sizes:
+        As of :class:`~ewaldite.spectroscopy.event_ranges.OverEvents`.
     setup:
         File of the :class:`~ewaldite.spectroscopy.cut_setup.CutSetup`.
-    sizes:
-        Events of each run.
     """
 
-    options: str
-    base: Path
     setup: Path
-    sizes: tuple[int, ...]
-
-    @property
-    def shards(self) -> list[EventShard]:
-        """Ranges of events of about equal size."""
-        return event_shards(self.sizes, self._options().computing.events)
 
     def need(self, work: Workload) -> Need:
         """Predicted memory."""
@@ -113,47 +63,12 @@ class CountEvents(Sharded[EventShard, EventCounts, EventCounts]):
 
     def reduce_shard(self, shard: EventShard) -> EventCounts:
         """Sum the events of a shard."""
-        setup = load_setup(self.setup)
-        run = RUNS.get(self._options(), shard.run, self.base)
-        return count_events(setup, shard.run, run, shard.first, shard.stop)
+        run = self.run_of(shard)
+        return count_events(load_setup(self.setup), shard.run, run, shard.first, shard.stop)
 
     def add(self, total: EventCounts, more: EventCounts) -> EventCounts:
         """Add the counts of two shards."""
         return total.add(more)
-
-    def finish(self, total: EventCounts) -> EventCounts:
-        """Sums of all events."""
-        return total
-
-    def name(self, shard: EventShard) -> str:
-        """Name a shard and its file, for errors."""
-        file = self._options().run[shard.run].file
-        return f"events {shard.first:,} to {shard.stop:,} of {file}"
-
-    def _options(self) -> SpectroscopyOptions:
-        return SpectroscopyOptions.model_validate(json.loads(self.options))
-
-
-def event_shards(sizes: Sequence[int], most: int) -> list[EventShard]:
-    """Ranges of events.
-
-    Parameters
-    ----------
-    sizes:
-        Events of each run.
-    most:
-        Of a shard.
-
-    Returns
-    -------
-    :
-        Run by run, of equal size in a run; one for a run without events.
-    """
-    shards = []
-    for run, size in enumerate(sizes):
-        ends = np.linspace(0, size, max(-(-size // most), 1) + 1).astype(int).tolist()
-        shards += [EventShard(run, a, b) for a, b in pairwise(ends)]
-    return shards
 
 
 def count_events(

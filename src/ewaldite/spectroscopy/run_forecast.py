@@ -14,7 +14,7 @@ from ewaldite.run.executor import Executor
 from ewaldite.run.forecast import Forecast, StepNeed, forecast
 from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.context import Context
-from ewaldite.spectroscopy.event_shards import event_shards
+from ewaldite.spectroscopy.event_ranges import event_shards
 from ewaldite.spectroscopy.options import SECTION
 from ewaldite.spectroscopy.step_needs import (
     GROUPS,

@@ -11,7 +11,7 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.run.digest import digest
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
-from ewaldite.spectroscopy.event_shards import EventKeys
+from ewaldite.spectroscopy.event_ranges import EventKeys
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.run_view import VIEWS, view_run
 from ewaldite.spectroscopy.sharded import reduce, run_sizes

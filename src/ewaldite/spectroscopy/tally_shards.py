@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ from ewaldite.run.plan import Need
 from ewaldite.run.telling import tell
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.event_decoder import Buffers
-from ewaldite.spectroscopy.event_shards import EventShard, event_shards
+from ewaldite.spectroscopy.event_ranges import EventShard, OverEvents
 from ewaldite.spectroscopy.event_tally import EventTally
-from ewaldite.spectroscopy.open_runs import RUNS
-from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.reduce_events import SLAB
 from ewaldite.spectroscopy.run_input import RunInput
-from ewaldite.spectroscopy.sharded import Sharded
 from ewaldite.spectroscopy.step_needs import Workload, tally_need
 
 #: Tallies by the number of the run.
@@ -52,27 +48,8 @@ def load_tallies(path: Path) -> Tallies:
 
 
 @dataclass(frozen=True)
-class TallyEvents(Sharded[EventShard, Tallies, Tallies]):
-    """The reduction of events to tallies of the runs. Plain data.
-
-    Attributes
-    ----------
-    options:
-        The configuration, as JSON.
-    base:
-        Folder to which its paths refer.
-    sizes:
-        Events of each run.
-    """
-
-    options: str
-    base: Path
-    sizes: tuple[int, ...]
-
-    @property
-    def shards(self) -> list[EventShard]:
-        """Ranges of events of about equal size."""
-        return event_shards(self.sizes, self._options().computing.events)
+class TallyEvents(OverEvents[Tallies]):
+    """The reduction of events to tallies of the runs. Plain data."""
 
     def need(self, work: Workload) -> Need:
         """Predicted memory."""
@@ -80,26 +57,13 @@ class TallyEvents(Sharded[EventShard, Tallies, Tallies]):
 
     def reduce_shard(self, shard: EventShard) -> Tallies:
         """Count the events of a shard."""
-        run = RUNS.get(self._options(), shard.run, self.base)
-        return {shard.run: tally_run(run, shard.first, shard.stop)}
+        return {shard.run: tally_run(self.run_of(shard), shard.first, shard.stop)}
 
     def add(self, total: Tallies, more: Tallies) -> Tallies:
         """Add the tallies of two shards."""
         for run, tally in more.items():
             total[run] = total[run] + tally if run in total else tally
         return total
-
-    def finish(self, total: Tallies) -> Tallies:
-        """Tallies of all runs."""
-        return total
-
-    def name(self, shard: EventShard) -> str:
-        """Name a shard and its file, for errors."""
-        file = self._options().run[shard.run].file
-        return f"events {shard.first:,} to {shard.stop:,} of {file}"
-
-    def _options(self) -> SpectroscopyOptions:
-        return SpectroscopyOptions.model_validate(json.loads(self.options))
 
 
 def tally_run(run: RunInput, first: int, stop: int) -> EventTally:

@@ -233,9 +233,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     context.work.mkdir(parents=True, exist_ok=True)
     say_first_use(context.log)
     planned = forecast_run(context, stale(context, only))
-    for line in planned.lines():
-        context.log.info("plan: %s", line)
-    planned.check()
+    planned.announce(context.log)
     with Executor.of(context.options.computing) as executor:
         # workers elsewhere have another working directory
         base, folder = context.base.absolute(), context.out.absolute()
