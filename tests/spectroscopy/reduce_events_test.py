@@ -23,7 +23,7 @@ from ewaldite.spectroscopy.cut_grid import cut_grid
 from ewaldite.spectroscopy.event_decoder import Buffers, EventDecoder
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.pixels import Pixels, pixels
-from ewaldite.spectroscopy.reduce_events import CutRun, pieces, reduce_events, reduce_file
+from ewaldite.spectroscopy.reduce_events import CutRun, pieces, reduce_events
 from ewaldite.spectroscopy.run_input import RunInput, open_run
 from spectroscopy.raw_files import PERIOD_NS, Raw, write
 
@@ -168,13 +168,13 @@ def test_pieces_add_up_to_the_bit(folder: Path, ends: list[int], threads: int) -
             same(a, b)
 
 
-def test_a_worker_gets_paths_and_slices(folder: Path) -> None:
-    options = SpectroscopyOptions.model_validate(OPTIONS)
+def test_cuts_that_were_sent_sum_the_same_from_a_file_opened_anew(folder: Path) -> None:
     with opened(folder) as run:
         cuts = cuts_of(run)
         expected = reduce_events(run, cuts, (100, 3000))
     sent = pickle.loads(pickle.dumps(cuts))
-    made = reduce_file(options, 0, folder, sent, (100, 3000), threads=2)
+    with opened(folder) as run:
+        made = reduce_events(run, sent, (100, 3000), threads=2)
     for a, b in zip(made, expected, strict=True):
         same(a, EventCounts.of_arrays(b.arrays()))
 

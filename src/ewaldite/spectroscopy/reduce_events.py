@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,7 @@ from ewaldite.kernels.event_decode import find_angles, find_steps
 from ewaldite.spectroscopy.converter import UNKNOWN
 from ewaldite.spectroscopy.cut_events import EventCounts, EventSums
 from ewaldite.spectroscopy.event_decoder import Buffers, Decoded, EventDecoder
-from ewaldite.spectroscopy.options import SpectroscopyOptions
-from ewaldite.spectroscopy.run_input import RunInput, open_run
+from ewaldite.spectroscopy.run_input import RunInput
 from ewaldite.spectroscopy.steps import Steps
 
 #: Events of a slab: 1 MB as stored, 5 MB with all that is worked out of them.
@@ -110,32 +108,6 @@ def reduce_events(
         total.masks.plus(masks)
         out.append(total)
     return out
-
-
-def reduce_file(
-    options: SpectroscopyOptions,
-    number: int,
-    base: Path,
-    cuts: Sequence[CutRun],
-    span: Span | None = None,
-    *,
-    threads: int = 1,
-) -> list[EventCounts]:
-    """Open a file and sum its events, or a piece of them; see :func:`reduce_events`.
-
-    Parameters
-    ----------
-    options:
-        The configuration.
-    number:
-        Of the run in it.
-    base:
-        Folder to which paths refer.
-    cuts, span, threads:
-        As there.
-    """
-    with open_run(options, options.run[number], base) as run:
-        return reduce_events(run, cuts, span, threads=threads)
 
 
 @dataclass(frozen=True)
