@@ -6,9 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 ORACLES = ROOT / "tests" / "oracles"
+
+# The same examples in every run: a bound of 4.5 standard errors is else crossed some day by a
+# change that has nothing to do with it. HYPOTHESIS_EXPLORE=1 draws new ones.
+settings.register_profile("fixed", derandomize=True)
+if not os.environ.get("HYPOTHESIS_EXPLORE"):
+    settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,16 @@ class Answer(NamedTuple):
         return lines[0]
 
 
+@pytest.fixture(autouse=True)
+def small_program(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory as of a program that has just started, whatever other tests left in this one."""
+    status = tmp_path_factory.getbasetemp() / "status"
+    status.write_text("VmHWM:\t  220000 kB\nVmRSS:\t  200000 kB\n")
+    monkeypatch.setattr("ewaldite.run.memory._STATUS", status)
+
+
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     """Call the command line in this process."""

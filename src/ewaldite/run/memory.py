@@ -14,13 +14,13 @@ from pathlib import Path
 _STATUS = Path("/proc/self/status")
 
 
-def current_rss(status: Path = _STATUS) -> int:
+def current_rss(status: Path | None = None) -> int:
     """Resident memory now, in bytes; the peak where the system does not tell."""
     found = _field("VmRSS", status)
     return peak_rss(status) if found is None else found
 
 
-def peak_rss(status: Path = _STATUS) -> int:
+def peak_rss(status: Path | None = None) -> int:
     """Largest resident memory since the start of the process, in bytes."""
     found = _field("VmHWM", status)
     if found is not None:
@@ -49,10 +49,10 @@ def _malloc_trim() -> Callable[[int], int] | None:
     return None
 
 
-def _field(name: str, status: Path) -> int | None:
+def _field(name: str, status: Path | None) -> int | None:
     """Bytes of a line ``name:   123 kB``."""
     text = ""
     with suppress(OSError):
-        text = status.read_text()
+        text = (status or _STATUS).read_text()
     match = re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE)
     return int(match[1]) * 1024 if match else None

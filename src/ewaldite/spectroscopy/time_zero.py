@@ -136,7 +136,9 @@ def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> Tim
     """
     half = max(round(window / (late[1] - late[0])), 1)
     inside = np.convolve(counts, np.ones(2 * half + 1), mode="same")
-    center = float(late[np.argmax(inside)])
+    # A wide window holds the line at many places: that it may see its level from is enough
+    seen = (late - 1.25 * window >= late[0]) & (late + 1.25 * window <= late[-1])
+    center = float(late[np.argmax(np.where(seen, inside, -1.0))])
     found = None
     for _ in range(_ROUNDS):
         away = np.abs(late - center)
