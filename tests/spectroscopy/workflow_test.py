@@ -15,11 +15,15 @@ import ewaldite
 from ewaldite.cli.app import main
 from ewaldite.errors import UserError
 from ewaldite.io.bifrost.raw_file import open_bifrost
+from ewaldite.io.nexus import save
+from ewaldite.model.provenance import Provenance
 from ewaldite.simulate.bifrost_run import apparent
 from ewaldite.simulate.bifrost_source import Source
 from ewaldite.spectroscopy.config import read_config
+from ewaldite.spectroscopy.convert import convert_file
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.run_input import open_run
+from ewaldite.spectroscopy.vanadium_run import reduce_vanadium
 from ewaldite.spectroscopy.workflow import reduce_cuts
 from spectroscopy.simulated_files import (
     FLAT,
@@ -97,6 +101,40 @@ def test_runs_are_combined(folder: Path, tmp_path: Path) -> None:
     for name in ("events", "coverage"):
         total = alone[0][name].values + alone[1][name].values
         np.testing.assert_allclose(both[name].values, total, rtol=1e-9)
+
+
+def test_converted_events_carry_the_efficiency_of_their_pixels(
+    folder: Path, tmp_path: Path
+) -> None:
+    given = options(folder, RUN, VANADIUM)
+    table = converted(folder, tmp_path / "raw.nxs", given)
+    other = reduce_vanadium(given, given.vanadium, folder)  # type: ignore[arg-type]
+    n_b = other.data["N_b"]
+    of_pixel = dict(zip(n_b.coords["detector_number"].values, n_b.values, strict=True))
+    of_pixel[0] = np.nan
+    expected = [of_pixel[number] for number in table.coords["detector_number"].values]
+    np.testing.assert_array_equal(table.coords["N_b"].values, expected)
+    assert table.coords["N_b"].unit == sc.Unit("meV*sr")
+    np.testing.assert_array_equal(table.masks["no_efficiency"].values, np.isnan(expected))
+
+    # a file of the efficiency says the same, and what it lacks is masked
+    few = sc.DataGroup({**other.data, "N_b": n_b.copy()})
+    few["N_b"].values[::2] = np.nan
+    save(tmp_path / "few.nxs", few, Provenance())
+    file = given.vanadium.model_copy(update={"file": tmp_path / "few.nxs"})  # type: ignore[union-attr]
+    table = converted(
+        folder, tmp_path / "few_raw.nxs", given.model_copy(update={"vanadium": file})
+    )
+    lacking = table.masks["no_efficiency"].values
+    assert 0.4 < lacking.mean() < 0.6
+    np.testing.assert_array_equal(
+        table.coords["N_b"].values, np.where(lacking, np.nan, expected)
+    )
+
+
+def converted(folder: Path, target: Path, given: SpectroscopyOptions) -> sc.DataArray:
+    convert_file(given, given.run[0], target, base=folder)
+    return ewaldite.load(target)
 
 
 def test_the_estimator_of_the_seed(folder: Path, tmp_path: Path) -> None:

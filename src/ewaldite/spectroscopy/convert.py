@@ -9,10 +9,12 @@ from pathlib import Path
 from ewaldite.io.nexus import Sample, TableWriter
 from ewaldite.model.provenance import Provenance
 from ewaldite.run.progress import Progress, SilentProgress
+from ewaldite.spectroscopy.backend_file import Efficiency
 from ewaldite.spectroscopy.config import config_text
 from ewaldite.spectroscopy.event_input import open_events
 from ewaldite.spectroscopy.event_mask import MaskCounts
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
+from ewaldite.spectroscopy.vanadium_run import efficiency_of
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,20 @@ def convert_file(
     Raises
     ------
     UserError
-        As :mod:`.event_input`, or if the file cannot be written.
+        As :mod:`.event_input` and :mod:`.vanadium_run`, or if the file cannot be written.
     """
     told = progress or SilentProgress()
     counts = MaskCounts()
-    with open_events(options, run, base) as events:
+    efficiency, said = _efficiency(options, base)
+    with open_events(options, run, base, efficiency) as events:
         sample = events.table.converter.sample
         if sample is None:
             events.notes.append("no [sample] cell is given: there is no hkl")
-        events.notes.append("no vanadium: N_b is 1")
-        notes = tuple(dict.fromkeys(events.notes))
+        notes = tuple(dict.fromkeys([*events.notes, *said]))
         provenance = Provenance(
             command=command,
             options=config_text(options.model_copy(update={"run": [run]})),
-            inputs={run.file.name: file_digest(base / run.file)},
+            inputs={file.name: file_digest(base / file) for file in _inputs(options, run)},
             notes=notes,
         )
         told.start("load the loops, or compile them the first time", 1, "step")
@@ -105,6 +107,21 @@ def convert_file(
         finally:
             told.finish()
     return Conversion(target, counts, notes)
+
+
+def _efficiency(
+    options: SpectroscopyOptions, base: Path
+) -> tuple[Efficiency | None, tuple[str, ...]]:
+    if options.vanadium is None:
+        return None, ("no vanadium: N_b is 1",)
+    return efficiency_of(options, options.vanadium, base)
+
+
+def _inputs(options: SpectroscopyOptions, run: RunFileOptions) -> list[Path]:
+    files = [run.file]
+    if options.vanadium is not None:
+        files += [options.vanadium.file, options.vanadium.empty or run.file]
+    return files
 
 
 def run_of(options: SpectroscopyOptions, file: Path, base: Path) -> RunFileOptions:

@@ -12,6 +12,8 @@ import scipp as sc
 from ewaldite.errors import UserError
 from ewaldite.io.bifrost.raw_file import RawFile
 from ewaldite.model.quantity import parse_quantity
+from ewaldite.spectroscopy.backend import Backend
+from ewaldite.spectroscopy.backend_file import Efficiency
 from ewaldite.spectroscopy.converter import Converter
 from ewaldite.spectroscopy.event_table import EventTable, MonitorWeight
 from ewaldite.spectroscopy.options import (
@@ -54,7 +56,10 @@ class EventInput:
 
 @contextmanager
 def open_events(
-    options: SpectroscopyOptions, run: RunFileOptions, base: Path
+    options: SpectroscopyOptions,
+    run: RunFileOptions,
+    base: Path,
+    efficiency: Efficiency | None = None,
 ) -> Iterator[EventInput]:
     """Open a raw file, or a plain table, for conversion.
 
@@ -66,6 +71,8 @@ def open_events(
         The file and what belongs to it.
     base:
         Folder to which paths refer.
+    efficiency:
+        Of the pixels, from vanadium; None for 1.
 
     Yields
     ------
@@ -75,19 +82,33 @@ def open_events(
     Raises
     ------
     UserError
-        If the file cannot be read or lacks something, or options do not fit.
+        If the file cannot be read or lacks something, options do not fit, or the efficiency
+        is that of another instrument.
     """
     path = base / run.file
     if is_plain(path):
         plain = resolve_plain(options, run, base)
-        table = EventTable(plain.converter)
+        backend = _backend(plain.converter, efficiency, path.name, plain.notes)
+        table = EventTable(plain.converter, backend)
         yield EventInput(table, plain.blocks(table), plain.total, plain.notes, lambda: None)
         return
     with open_raw_run(options, run, base) as opened:
         raw, converter = opened.raw, opened.converter
-        table = EventTable(converter, monitor=monitor_weight(options.monitor, raw, converter))
+        backend = _backend(converter, efficiency, path.name, raw.notes)
+        weight = monitor_weight(options.monitor, raw, converter)
+        table = EventTable(converter, backend, weight)
         blocks = (table.block(one) for one in opened.converted(BLOCK))
         yield EventInput(table, blocks, opened.size, raw.notes, opened.prepare)
+
+
+def _backend(
+    converter: Converter, efficiency: Efficiency | None, name: str, notes: list[str]
+) -> Backend | None:
+    """N_b of the pixels of an instrument, with notes."""
+    if efficiency is None:
+        return None
+    notes += efficiency.check(converter.instrument, name)
+    return efficiency.backend.of(converter.instrument.detector_number)
 
 
 def monitor_weight(

@@ -9,11 +9,13 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.model.experiment import FloatArray
+from ewaldite.spectroscopy.backend import Backend
 from ewaldite.spectroscopy.converted import Converted
 from ewaldite.spectroscopy.converter import Converter
 from ewaldite.tables.neutron import HBAR_OVER_MASS, K2_TO_MEV
 
 EMPTY_MONITOR = "monitor_empty"
+NO_EFFICIENCY = "no_efficiency"
 EVENT = "event"
 
 
@@ -81,20 +83,22 @@ class EventTable:
     converter:
         What converts them.
     backend:
-        N_b of every pixel; dims (row), None for 1.
+        N_b of every pixel of the instrument, in its order; None for 1.
     monitor:
         Weights, None for no such column.
     """
 
     converter: Converter
-    backend: FloatArray | None = None
+    backend: Backend | None = None
     monitor: MonitorWeight | None = None
 
     @property
     def mask_names(self) -> tuple[str, ...]:
         """Masks of the table."""
-        extra = () if self.monitor is None else (EMPTY_MONITOR,)
-        return (*self.converter.bits.names, *extra)
+        names = list(self.converter.bits.names)
+        names += [] if self.monitor is None else [EMPTY_MONITOR]
+        names += [] if self.backend is None else [NO_EFFICIENCY]
+        return tuple(names)
 
     def block(self, events: Converted) -> sc.DataArray:
         """Make the table of some events.
@@ -111,7 +115,7 @@ class EventTable:
             time_at_sample, final_wavelength, final_speed, final_energy, incident_energy,
             energy_transfer, k_i, k_f, A4, secondary_path, Q_lab, Q_table, a3, a4, N_b, and hkl
             with a crystal, monitor_weight with a monitor; masks by name. What an event of an
-            unknown pixel lacks is not a number.
+            unknown pixel lacks is not a number, nor is N_b where vanadium gives none.
         """
         one = self.converter.instrument
         row = events.row
@@ -121,7 +125,10 @@ class EventTable:
 
         k_f = of_pixel(one.k_f)
         number = np.where(row >= 0, one.detector_number[row], 0)
-        backend = np.ones(len(one)) if self.backend is None else self.backend
+        n_b, unit_of_n_b = np.ones(len(one)), "one"
+        if self.backend is not None:
+            value = self.backend.value
+            n_b, unit_of_n_b = np.where(value > 0, value, np.nan), self.backend.unit
         columns = {
             "time_at_sample": (events.time_at_sample, "s"),
             "final_wavelength": (2.0 * np.pi / k_f, "angstrom"),
@@ -135,7 +142,7 @@ class EventTable:
             "secondary_path": (of_pixel(one.L2), "m"),
             "a3": (events.a3, "deg"),
             "a4": (events.a4, "deg"),
-            "N_b": (of_pixel(backend), "one"),
+            "N_b": (of_pixel(n_b), unit_of_n_b),
         }
         coords = {"detector_number": sc.array(dims=[EVENT], values=number.astype(np.int32))}
         for name, (values, unit) in columns.items():
@@ -157,6 +164,9 @@ class EventTable:
                 dims=[EVENT], values=weight, unit="counts/angstrom"
             )
             masks[EMPTY_MONITOR] = sc.array(dims=[EVENT], values=empty)
+        if self.backend is not None:
+            lacking = np.isnan(coords["N_b"].values)
+            masks[NO_EFFICIENCY] = sc.array(dims=[EVENT], values=lacking)
         ones = np.ones(len(events), dtype=np.float32)
         data = sc.array(dims=[EVENT], values=ones, variances=ones, unit="counts")
         return sc.DataArray(data, coords=coords, masks=masks, name="events")

@@ -12,8 +12,9 @@ import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.geometry.neutron import energy
+from ewaldite.io.nexus import is_result, read_info
 from ewaldite.model.quantity import parse_quantity
-from ewaldite.spectroscopy.backend_file import Efficiency, to_scipp
+from ewaldite.spectroscopy.backend_file import Efficiency, read_efficiency, to_scipp
 from ewaldite.spectroscopy.cell_mask import cell_names, masked_cells
 from ewaldite.spectroscopy.cut_options import VanadiumOptions
 from ewaldite.spectroscopy.decoded_events import decoded_events
@@ -64,6 +65,35 @@ class ReducedVanadium:
     efficiency: Efficiency
     data: sc.DataGroup[Any]
     notes: tuple[str, ...]
+
+
+def efficiency_of(
+    options: SpectroscopyOptions, vanadium: VanadiumOptions, base: Path
+) -> tuple[Efficiency, tuple[str, ...]]:
+    """Efficiency of every pixel from whatever file [vanadium] gives.
+
+    Parameters
+    ----------
+    options, vanadium, base:
+        As those of :func:`reduce_vanadium`.
+
+    Returns
+    -------
+    :
+        That of a ``vanadium.nxs``, read, or that of a raw file, reduced; and what a user should
+        know.
+
+    Raises
+    ------
+    UserError
+        As :func:`reduce_vanadium`, or if the file is another result.
+    """
+    given = base / vanadium.file
+    if is_result(given):
+        notes = (*read_info(given).provenance.notes, f"vanadium: taken from {vanadium.file}")
+        return read_efficiency(given), notes
+    made = reduce_vanadium(options, vanadium, base)
+    return made.efficiency, made.notes
 
 
 def reduce_vanadium(
