@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ewaldite.diffuse.collect import Collected, collect
+from ewaldite.diffuse.collect import Collected, CollectedWedge, collect
 from ewaldite.diffuse.shard_file import (
     load_collected,
+    load_masked,
+    load_summary,
     load_wedge,
     save_collected,
     save_wedge,
@@ -82,12 +84,13 @@ def test_a_wedge_on_several_grids_comes_back_to_the_bit(
 ) -> None:
     path = tmp_path_factory.mktemp("grids") / "g.npz"
     collected = {name: Collected(*pair) for name, pair in given_tables.items()}
-    save_collected(collected, path)
+    save_collected(CollectedWedge(collected, {"voxels masked": 2.0}), path)
     back = load_collected(path)
-    assert list(back) == list(collected)
+    assert back.summary == load_summary(path) == {"voxels masked": 2.0}
+    assert list(back.grids) == list(collected)
     for name, one in collected.items():
-        assert_same_bits(back[name].included, one.included)
-        assert_same_bits(back[name].excluded, one.excluded)
+        assert_same_bits(back.grids[name].included, one.included)
+        assert_same_bits(back.grids[name].excluded, one.excluded)
 
 
 def a_wedge() -> WedgeSums:
@@ -100,6 +103,18 @@ def a_wedge() -> WedgeSums:
     columns |= {f"background_variance {i}": rng.random(size) for i in range(3)}
     masked = partition.voxel(GRIDS[0], index[::5])
     return WedgeSums(partition, GRIDS[0], Sums(index, columns), masked, {"voxels": 3.0})
+
+
+def test_a_part_that_is_not_what_was_written_is_seen(tmp_path: Path) -> None:
+    sums = a_wedge()
+    path = tmp_path / "w.npz"
+    save_wedge(sums, path)
+    np.testing.assert_array_equal(load_masked(path), sums.masked)
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(sums.masked.tobytes())] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match="CRC-32"):
+        load_masked(path)
 
 
 def test_what_is_made_of_it_is_the_same(tmp_path: Path) -> None:

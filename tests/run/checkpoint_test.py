@@ -109,6 +109,27 @@ def test_what_a_killed_writer_left_is_not_taken_and_goes_away(store: CheckpointS
     assert {path.name for path in folder.iterdir()} == {files(store)[0].name, "notes.txt"}
 
 
+def test_a_reader_of_a_part_is_trusted_with_the_rest(
+    store: CheckpointStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(store, KEY, "head rest")
+    (file,) = files(store)
+    assert store.size(KEY) == 9
+    file.write_text("head lost")
+
+    def head(path: Path) -> str:
+        found = path.read_text()[:4]
+        if found != "head":
+            raise ValueError("no head")
+        return found
+
+    assert store.load(KEY, head, in_part=True) == "head"
+    file.write_text("lost head")
+    assert store.load(KEY, head, in_part=True) is None
+    assert "no head" in caplog.text
+    assert (store.has(KEY), store.size(KEY)) == (False, 0)
+
+
 def test_prune_keeps_the_named_and_what_is_not_ours(store: CheckpointStore) -> None:
     store.prune()  # nothing there yet
     keys = [Key(f"shard {i}", "d") for i in range(4)]

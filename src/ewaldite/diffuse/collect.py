@@ -33,6 +33,22 @@ class Collected:
     excluded: Sums
 
 
+@dataclass(frozen=True)
+class CollectedWedge:
+    """A wedge on several grids.
+
+    Attributes
+    ----------
+    grids:
+        By the name of the grid.
+    summary:
+        Numbers for the report.
+    """
+
+    grids: dict[str, Collected]
+    summary: dict[str, float]
+
+
 def collect(sums: WedgeSums, grid: Grid, masked: NDArray[np.int64]) -> Collected:
     """Sum a wedge into a grid.
 

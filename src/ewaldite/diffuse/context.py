@@ -30,6 +30,7 @@ from ewaldite.model.experiment import FloatArray, IntArray
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
 from ewaldite.model.provenance import Provenance
+from ewaldite.run.executor import Executor
 from ewaldite.run.plan import Plan
 from ewaldite.run.progress import Progress, SilentProgress
 
@@ -82,6 +83,11 @@ class Context:
     def path(self, name: str) -> Path:
         """Path of a result."""
         return self.out / name
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Where shards are reduced; whoever runs the steps closes it."""
+        return Executor.of(self.options.run)
 
     @cached_property
     def entries(self) -> tuple[SweepInput, ...]:

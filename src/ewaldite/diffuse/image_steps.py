@@ -30,7 +30,7 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, ShardStore
 from ewaldite.run.digest import FileStamp, digest
-from ewaldite.run.executor import Executor, run_shards
+from ewaldite.run.executor import run_shards
 from ewaldite.run.shards import ShardProgress
 
 _SAMPLE_FRAMES = 3
@@ -84,37 +84,37 @@ def filter_images(context: Context) -> None:
     shards = all_shards(context)
     jobs = [_job(context, number) for number in range(len(context.entries))]
     sums_of = wedge_store(context)
-    with Executor.of(context.options.run) as executor:
-        plan = executor.plan(
-            predict_need(jobs),
-            memory_budget(context.options.run.memory),
-            processors=context.options.run.workers or usable_processors(),
-            shards=len(shards),
-            max_bands=max(most_bands(job) for job in jobs),
-            band_cost=BAND_COST,
-        )
-        context.log.info("%s", plan)
-        work = WedgeWork(
-            context.options,
-            context.base.absolute(),
-            tuple(job.bins for job in jobs),
-            plan.bands,
-            sums_of,
-            {n: replace(job, bands=plan.bands) for n, job in enumerate(jobs)},
-        )
-        results = run_shards(
-            shards,
-            work,
-            workers=plan.workers,
-            name="images",
-            # The sums stay on disk: what waits for its turn is small
-            store=SummaryStore(sums_of.store, sums_of.key),
-            progress=ShardProgress(context.progress, size=lambda s: s.frames, unit="frames"),
-            executor=executor,
-            label=work.label,
-        )
-        with closing(results):
-            found = list(zip(shards, results, strict=True))
+    plan = context.executor.plan(
+        predict_need(jobs),
+        memory_budget(context.options.run.memory),
+        processors=context.options.run.workers or usable_processors(),
+        shards=len(shards),
+        max_bands=max(most_bands(job) for job in jobs),
+        band_cost=BAND_COST,
+    )
+    context.log.info("%s", plan)
+    executor = context.executor.planned(plan)
+    work = WedgeWork(
+        context.options,
+        context.base.absolute(),
+        tuple(job.bins for job in jobs),
+        plan.bands,
+        sums_of,
+        {n: replace(job, bands=plan.bands) for n, job in enumerate(jobs)},
+    )
+    results = run_shards(
+        shards,
+        work,
+        workers=plan.workers,
+        name="images",
+        # The sums stay on disk: what waits for its turn is small
+        store=SummaryStore(sums_of.store, sums_of.key),
+        progress=ShardProgress(context.progress, size=lambda s: s.frames, unit="frames"),
+        executor=executor,
+        label=work.label,
+    )
+    with closing(results):
+        found = list(zip(shards, results, strict=True))
     summaries = {shard: summary for shard, summary in found if summary is not None}
     named = [
         {"sweep": context.options.sweep[shard.sweep].name, "wedge": shard.wedge, **summary}

@@ -21,7 +21,9 @@ from ewaldite.diffuse.memory import (
 from ewaldite.diffuse.run_sizes import RunSizes, guess_of_good, run_sizes
 from ewaldite.diffuse.step_needs import (
     MOST_SLABS,
+    SEGMENT_BYTES,
     SLAB_COST,
+    collect_need,
     image_bytes,
     map_table_bytes,
     merge_need,
@@ -36,7 +38,6 @@ from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError
 from ewaldite.kernels import walk
 from ewaldite.run.budget import memory_budget, usable_processors
-from ewaldite.run.executor import Executor
 from ewaldite.run.forecast import Forecast, StepNeed, forecast
 from ewaldite.run.plan import Need
 
@@ -116,6 +117,8 @@ def _step_need(
             band_cost=SLAB_COST,
             remedy=_REMEDY[step],
         )
+    if step == "integrate":
+        return _shard_need(context, step, collect_need(SEGMENT_BYTES * sizes.segments), base)
     held = _held(context, step, sizes)
     remedy = map_remedy(context.options.map) if step == "map" else _REMEDY.get(step, "")
     return StepNeed(step, Need(base=base, worker=held), remedy=remedy)
@@ -126,8 +129,8 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
     options, voxels = context.options, sizes.map_voxels
     if step in ("mask", "correct"):
         return image_bytes(step, sizes, options)
-    if step in ("integrate", "export"):
-        return wedge_bytes(step, sizes)
+    if step == "export":
+        return wedge_bytes(sizes)
     if step == "combine":
         return table_bytes(sizes.sweep_rows, sizes.bragg_rows)
     if step == "scale":
@@ -149,10 +152,19 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
     return report_bytes(sizes) + whole
 
 
+def _shard_need(context: Context, step: str, need: Need, base: int) -> StepNeed:
+    """Of a step whose shards are wedges, of what it needs besides the program."""
+    return StepNeed(
+        step,
+        context.executor.need(replace(need, base=need.base + base)),
+        shards=len(all_shards(context)),
+        remedy=_REMEDY[step],
+    )
+
+
 def _filter_need(context: Context, jobs: list[WedgeJob], base: int) -> StepNeed:
-    with Executor.of(context.options.run) as executor:
-        masks = jobs[0].good.size * len(context.entries)
-        need = executor.need(replace(predict_need(jobs), base=base + masks))
+    masks = jobs[0].good.size * len(context.entries)
+    need = context.executor.need(replace(predict_need(jobs), base=base + masks))
     return StepNeed(
         "filter",
         need,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.collect import Collected
+from ewaldite.diffuse.collect import Collected, CollectedWedge
 from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.model.grid import Grid
 from ewaldite.model.partition import Partition
@@ -41,33 +42,44 @@ def load_wedge(path: Path) -> WedgeSums:
 
 
 def load_summary(path: Path) -> dict[str, float]:
-    """Read the summary alone of what :func:`save_wedge` wrote."""
+    """Read the summary alone of what :func:`save_wedge` or :func:`save_collected` wrote."""
     summary: dict[str, float] = _header(path)["summary"]
     return summary
 
 
 def load_masked(path: Path) -> NDArray[np.int64]:
-    """Read the Bragg peaks alone of what :func:`save_wedge` wrote; dims (voxel, 3), int64."""
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-        return np.asarray(content["masked"])
+    """Read the Bragg peaks alone of what :func:`save_wedge` wrote; dims (voxel, 3), int64.
+
+    Raises
+    ------
+    ValueError
+        If this part of the file is not what was written: an archive has the CRC-32 of each.
+    """
+    with path.open("rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as content:
+                return np.asarray(content["masked"])
+        except BadZipFile as error:
+            raise ValueError(str(error)) from error
 
 
-def save_collected(collected: dict[str, Collected], path: Path) -> None:
+def save_collected(collected: CollectedWedge, path: Path) -> None:
     """Write a wedge on several grids to an NPZ file."""
     tables = {}
-    for name, one in collected.items():
+    for name, one in collected.grids.items():
         tables[f"{name}/included"] = one.included
         tables[f"{name}/excluded"] = one.excluded
-    _save(path, {"names": list(collected)}, tables)
+    _save(path, {"names": list(collected.grids), "summary": collected.summary}, tables)
 
 
-def load_collected(path: Path) -> dict[str, Collected]:
+def load_collected(path: Path) -> CollectedWedge:
     """Read what :func:`save_collected` wrote."""
     header, tables, _ = _load(path)
-    return {
+    grids = {
         name: Collected(tables[f"{name}/included"], tables[f"{name}/excluded"])
         for name in header["names"]
     }
+    return CollectedWedge(grids, header["summary"])
 
 
 def _save(path: Path, header: dict[str, Any], tables: dict[str, Sums], **arrays: Any) -> None:

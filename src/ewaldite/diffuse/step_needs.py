@@ -14,6 +14,8 @@ from ewaldite.run.plan import Need
 _BLOCK = 60_000_000
 #: Most slabs that the voxels of a merge are cut into.
 MOST_SLABS = 64
+#: Of a segment that is kept: its index and 16 columns.
+SEGMENT_BYTES = 140
 #: What another slab costs: another pass over the observations, as part of the whole merge.
 SLAB_COST = 0.3
 
@@ -83,10 +85,19 @@ def image_bytes(step: str, sizes: RunSizes, options: DiffuseOptions) -> int:
     return 68 * sizes.pixels
 
 
-def wedge_bytes(step: str, sizes: RunSizes) -> int:
-    """Of the steps ``integrate`` and ``export``, which hold one wedge."""
-    if step == "integrate":
-        return 560 * sizes.segments
+def collect_need(kept: int) -> Need:
+    """Memory of the step ``integrate`` besides that of the program.
+
+    Parameters
+    ----------
+    kept:
+        Bytes that the sums of the largest wedge take on disk, :data:`SEGMENT_BYTES` a segment.
+    """
+    return Need(base=0, worker=4 * kept)
+
+
+def wedge_bytes(sizes: RunSizes) -> int:
+    """Of the step ``export``, which holds one wedge."""
     return 50_000_000 + 480 * sizes.wedge_rows
 
 

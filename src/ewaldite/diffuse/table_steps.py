@@ -3,105 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import groupby
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.bragg import bragg_table, join_reflections
-from ewaldite.diffuse.collect import Collected, collect, masked_with_neighbours
+from ewaldite.diffuse.collect import Collected
+from ewaldite.diffuse.collect_step import (
+    BRAGG,
+    MAP,
+    SCALE,
+    collected_store,
+    grids,
+)
 from ewaldite.diffuse.combine import join_neighbours
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.export import observations_of
-from ewaldite.diffuse.image_steps import filter_images, kept_shards, wedge_store
+from ewaldite.diffuse.image_steps import kept_shards
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import check_grid, reindexed, reindexed_bragg
 from ewaldite.diffuse.reindexing import resolve
-from ewaldite.diffuse.shard_file import load_collected, load_masked, save_collected
 from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
+from ewaldite.diffuse.wedge_shards import kept_of
 from ewaldite.diffuse.wedge_store import Shard
-from ewaldite.diffuse.wedge_sums import WedgeSums
-from ewaldite.errors import UserError
-from ewaldite.io.atomic import atomic_path, write_text
+from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import TableWriter, iterate, load, save
 from ewaldite.model.grid import Grid
-from ewaldite.run.checkpoint import ShardStore
 from ewaldite.run.memory import give_back
-
-Kept = TypeVar("Kept")
-
-#: Grids of the collected sums.
-SCALE, MAP, BRAGG = "scale", "map", "bragg"
-
-
-def grids(context: Context) -> dict[str, Grid]:
-    """Grids that the sums of a wedge are collected on."""
-    options = context.options
-    return {SCALE: options.scale.grid, MAP: options.map.grid, BRAGG: BRAGG_GRID}
-
-
-def integrate_wedges(context: Context) -> None:
-    """Step ``integrate``: sum every wedge into the grids, Bragg peaks apart.
-
-    The mask of a wedge is joined with those of the wedges before and after it.
-    """
-    refine = context.options.filter.refine
-    summaries = []
-    for shard, sums, neighbours in _with_neighbours(context):
-        masked = masked_with_neighbours(sums, neighbours if refine else [])
-        by_grid = {grid: collect(sums, grid, masked) for grid in set(grids(context).values())}
-        collected = {name: by_grid[grid] for name, grid in grids(context).items()}
-        with atomic_path(_collected_path(context, shard)) as path:
-            save_collected(collected, path)
-        name = context.options.sweep[shard.sweep].name
-        summaries.append({"sweep": name, "wedge": shard.wedge, "voxels masked": len(masked)})
-    write_text(context.work / "integrate.json", json.dumps(summaries, indent=1))
-
-
-def _collected_path(context: Context, shard: Shard) -> Path:
-    folder = context.work / "collected" / context.options.sweep[shard.sweep].name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{shard.wedge}.npz"
-
-
-Neighbourhood = tuple[Shard, WedgeSums, list[NDArray[np.int64]]]
-
-
-def _with_neighbours(context: Context) -> Iterator[Neighbourhood]:
-    """Wedges with the Bragg peaks of those before and after them in their sweep.
-
-    The sums of one wedge are in memory at a time.
-    """
-    store = wedge_store(context)
-    masks = ShardStore(store.store, store.key, lambda masked, path: None, load_masked)
-    for _, group in groupby(kept_shards(context), key=lambda shard: shard.sweep):
-        shards = list(group)
-        for i, shard in enumerate(shards):
-            sums = _kept(context, store, shard)
-            beside = [shards[j] for j in (i - 1, i + 1) if 0 <= j < len(shards)]
-            yield shard, sums, [_kept(context, masks, other) for other in beside]
-            del sums
-
-
-def _kept(context: Context, store: ShardStore[Shard, Kept], shard: Shard) -> Kept:
-    """Load what was kept of a wedge; where a checkpoint was lost it is made again."""
-    found = store.get(shard)
-    if found is None:
-        filter_images(context)
-        found = store.get(shard)
-    if found is None:
-        raise UserError(
-            "read the sums of the wedges",
-            f"the checkpoint of wedge {shard.wedge} in {context.work} does not stay",
-            "See whether another program removes files there.",
-        )
-    return found
 
 
 def export_tables(context: Context) -> None:
@@ -118,8 +50,10 @@ def export_tables(context: Context) -> None:
             )
             for name, file in writers.items()
         }
-        for shard in kept_shards(context):
-            collected = load_collected(_collected_path(context, shard))
+        shards = kept_shards(context)
+        store = collected_store(context, shards)
+        for shard in shards:
+            collected = kept_of(store, shard).grids
             for name in (SCALE, MAP):
                 table = _observations(context, shard, collected[name], grids(context)[name])
                 open_[name].append(table.to_scipp())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ewaldite.diffuse.absolute.inputs import read_contents
 from ewaldite.diffuse.absolute.steps import inputs_of, rescale
+from ewaldite.diffuse.collect_step import integrate_wedges
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.correction_step import write_corrections
 from ewaldite.diffuse.image_steps import (
@@ -20,7 +21,7 @@ from ewaldite.diffuse.maps.steps import make_maps, make_pdf
 from ewaldite.diffuse.merging.steps import MERGED, merge_observations
 from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.scaling.steps import scale_observations, start_files
-from ewaldite.diffuse.table_steps import combine_tables, export_tables, integrate_wedges
+from ewaldite.diffuse.table_steps import combine_tables, export_tables
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.first_use import say_first_use
@@ -225,7 +226,8 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
-    return run_steps(workflow(context), context.work / "state.json", context.log, only)
+    with context.executor:
+        return run_steps(workflow(context), context.work / "state.json", context.log, only)
 
 
 def plan(context: Context, only: Sequence[str] | None = None) -> Forecast:

@@ -33,7 +33,7 @@ class Executor:
     """Where shards are reduced, and what becomes of those that fail.
 
     Use it with ``with``: a cluster of our own is started when it is needed first, and ends
-    with it.
+    with it. Copies that :func:`dataclasses.replace` makes share it.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Executor:
     scheduler: str | None = None
     failures: Failures = "stop"
     skipped: list[Skipped] = field(default_factory=list)
-    _cluster: Cluster | None = field(default=None, repr=False)
+    _clusters: dict[int, Cluster] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, options: RunOptions) -> Executor:
@@ -66,9 +66,8 @@ class Executor:
 
     def close(self) -> None:
         """End a cluster of our own."""
-        if self._cluster is not None:
-            self._cluster.close()
-        self._cluster = None
+        while self._clusters:
+            self._clusters.popitem()[1].close()
 
     def need(self, need: Need) -> Need:
         """Memory that a reduction needs here, of what it needs with threads.
@@ -119,9 +118,26 @@ class Executor:
 
     def cluster(self, workers: int) -> Cluster:
         """The cluster of dask, started with so many workers if it is not there."""
-        if self._cluster is None:
-            self._cluster = Cluster(self.scheduler, workers)
-        return self._cluster
+        if not self._clusters:
+            self._clusters[workers] = Cluster(self.scheduler, workers)
+        return next(iter(self._clusters.values()))
+
+    def planned(self, plan: Plan, failures: Failures | None = None) -> Executor:
+        """The same workers for the next piece of work, of which nothing is left out yet.
+
+        A cluster of our own with another number of workers is ended: all of them would work,
+        whatever the plan says.
+
+        Parameters
+        ----------
+        plan:
+            Of the work.
+        failures:
+            What becomes of a shard that fails three times; None for what is so far.
+        """
+        if self.scheduler is None and plan.workers not in self._clusters:
+            self.close()
+        return replace(self, failures=failures or self.failures, skipped=[])
 
     @contextmanager
     def pool(
