@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, poisson
 
-from ewaldite.model.uncertainty import ONE_SIGMA, difference, garwood, weighted_counts
+from ewaldite.model.uncertainty import (
+    ONE_SIGMA,
+    difference,
+    garwood,
+    weighted_counts,
+    with_sigma,
+)
 
 
 def test_whole_counts_are_garwoods_formula() -> None:
@@ -95,3 +101,21 @@ def test_symmetric_distances_add_in_quadrature() -> None:
     three, four = np.array([3.0]), np.array([4.0])
     below, above = difference((three, three), (four, four))
     assert below.tolist() == above.tolist() == [5.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma", "text"),
+    [
+        (23273.4, 1180.2, "23273 ± 1180"),
+        (1.23456, 0.0321, "1.235 ± 0.032"),
+        (-3.0, 12.0, "-3 ± 12"),
+        (2.5e7, 3.1e5, "(2.500 ± 0.031)e+7"),
+        (2.5e-6, 3.1e-8, "(2.500 ± 0.031)e-6"),
+        (1.5, 0.0, "1.5 ± 0"),
+        (1.5, np.nan, "1.5 ± nan"),
+    ],
+)
+def test_a_number_and_its_uncertainty_have_the_same_decimals(
+    value: float, sigma: float, text: str
+) -> None:
+    assert with_sigma(value, sigma) == text

@@ -93,7 +93,8 @@ class CellContents:
     def summary(self) -> str:
         """Formula, charge and number of electrons, for the log."""
         formula = " ".join(f"{symbol} {n:.6g}" for symbol, n in sorted(self.elements.items()))
-        return f"{formula}; charge {self.charge:+g}; {self.n_electrons:.6g} electrons"
+        charge = f"{self.charge:+g}" if self.charge else "0"
+        return f"{formula}; charge {charge}; {self.n_electrons:.6g} electrons"
 
 
 def fill_with_water(

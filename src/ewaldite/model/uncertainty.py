@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -51,6 +52,22 @@ def garwood(counts: ArrayLike) -> tuple[FloatArray, FloatArray]:
     lower = np.where(many, n - root, np.interp(n, grid, low))
     upper = np.where(many, n + root, np.interp(n, grid, high))
     return lower, upper
+
+
+def with_sigma(value: float, sigma: float) -> str:
+    """Set a number with its standard uncertainty in the same decimals, as ``23270 ± 1180``.
+
+    The uncertainty has two digits before or after the decimal point, more where it is larger;
+    beyond 1e6 and below 1e-4 both are given in powers of ten.
+    """
+    if not (math.isfinite(value) and math.isfinite(sigma) and sigma > 0):
+        return f"{value:.4g} ± {sigma:.2g}"
+    if not 1e-4 <= max(abs(value), sigma) < 1e6:
+        power = math.floor(math.log10(max(abs(value), sigma)))
+        scale = 10.0**power
+        return f"({with_sigma(value / scale, sigma / scale)})e{power:+d}"
+    decimals = max(1 - math.floor(math.log10(sigma)), 0)
+    return f"{value:.{decimals}f} ± {sigma:.{decimals}f}"
 
 
 def weighted_counts(

@@ -9,6 +9,7 @@ from ewaldite.crystal.asu import AsuMap
 from ewaldite.crystal.contents import CellContents
 from ewaldite.crystal.symmetry import SpaceGroup, space_group
 from ewaldite.diffuse.absolute.apply import ABSOLUTE_UNIT, to_absolute
+from ewaldite.diffuse.absolute.cutoff import seen_to
 from ewaldite.diffuse.absolute.options import AbsoluteOptions
 from ewaldite.diffuse.absolute.scale import SCALE_UNIT, AbsoluteScale, absolute_scale
 from ewaldite.diffuse.absolute.scattering import AtomScattering
@@ -172,6 +173,41 @@ def test_scale_of_a_sum_that_is_known_exactly() -> None:
     integrand = 400 * (64 * np.exp(-4 * r**2) + 8 * (1 - np.exp(-2 * r**2))) * 4 * np.pi * r**2
     theory = volume * np.trapezoid(integrand, r) - 3200.0**2
     assert scale.k.value == pytest.approx(theory / (volume * 3.0 * ball), rel=1e-3)
+
+
+def test_reflections_beyond_the_edge_of_the_data_are_not_taken_for_absent() -> None:
+    # pixels to 0.6 1/Å see parts of voxels whose centres, with their spots, lie beyond
+    cell, group = np.array([20.0, 22.0, 24.0, 90.0, 90.0, 90.0]), space_group("P 21 21 21")
+    contents = CellContents({"O": 300.0})
+    whole, s = world(group, cell, 0.66)
+    fine, _ = world(group, cell, 0.6, Grid((9, 9, 9)))
+    seen = np.unique(AsuMap(CELLS, group)(Grid((9, 9, 9)).cell(fine))[0], axis=0)
+    diffuse = table_of(seen, np.full(len(seen), 1.0), np.ones(len(seen)))
+    spots = whole[s < 0.6]
+    bragg = table_of(spots, np.full(len(spots), 3.0), np.ones(len(spots)))
+    options = AbsoluteOptions(bonds=0)
+
+    def scale(s_limit: float | None) -> AbsoluteScale:
+        return absolute_scale(
+            diffuse,
+            bragg,
+            contents,
+            cell,
+            group,
+            1.0,
+            options,
+            tables=flat_atoms(),
+            s_limit=s_limit,
+        )
+
+    cut = scale(seen_to(CELLS, seen, cell))
+    assert 0.59 < cut.cutoff <= 0.6
+    mean = cut.shells["bragg"].values + cut.shells["diffuse"].values
+    assert np.allclose(mean[np.isfinite(mean)], 4.0)
+    blind = scale(None)
+    assert blind.cutoff > 0.61
+    # what was not seen was counted as zero there, so that the scale is too high
+    assert blind.shells["bragg"].values[-1] == 0.0
 
 
 def test_grid_does_not_matter() -> None:

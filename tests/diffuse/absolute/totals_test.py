@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from diffuse.absolute.mdx import table_of
 from ewaldite.crystal.asu import AsuMap
+from ewaldite.crystal.cell import orthogonalization
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.absolute.cutoff import choose_cutoff, choose_shells
+from ewaldite.diffuse.absolute.cutoff import choose_cutoff, choose_shells, seen_to
 from ewaldite.diffuse.absolute.options import AbsoluteOptions
 from ewaldite.diffuse.absolute.shells import Shells
 from ewaldite.diffuse.absolute.totals import Rows, bragg_rows, diffuse_rows, lengths
@@ -119,6 +120,29 @@ def test_shells_are_as_narrow_as_the_voxels_allow() -> None:
     assert 4 / 3 * np.pi * few.edges[1] ** 3 * 31_000 == pytest.approx(8, rel=0.5)
     given_ = choose_shells(AbsoluteOptions(shells=7, s_max=0.9), rows, 31_000.0)
     assert np.allclose(given_.edges, Shells.of(0.9, 7).edges)
+
+
+@pytest.mark.parametrize(("n", "mode"), [((1, 1, 1), "node"), ((2, 2, 3), "split")])
+def test_the_edge_of_the_data_is_that_of_the_pixels_not_of_the_voxels(
+    n: tuple[int, int, int], mode: str
+) -> None:
+    cell = np.array([20.0, 24.0, 28.0, 80.0, 95.0, 110.0])
+    grid = Grid(n, mode)  # type: ignore[arg-type]
+    rng = np.random.default_rng(0)
+    s = rng.normal(size=(100_000, 3))
+    s *= 0.6 / np.linalg.norm(s, axis=1, keepdims=True)
+    inside = s * rng.uniform(size=(len(s), 1)) ** (1 / 3)
+    hkl = np.concatenate([s, inside]) @ orthogonalization(cell)
+    index = np.unique(grid.index(hkl), axis=0)
+    assert lengths(grid, index, cell).max() > 0.61
+    assert 0.598 < seen_to(grid, index, cell) <= 0.6
+    with_limit = choose_shells(AbsoluteOptions(), diffuse_rows_of(index, grid), 1e6, 0.6)
+    assert with_limit.edges[-1] == pytest.approx(0.6)
+
+
+def diffuse_rows_of(index: np.ndarray, grid: Grid) -> Rows:
+    table = table_of(index, np.ones(len(index)), np.ones(len(index)), grid)
+    return diffuse_rows(table, CELL, space_group("P 1"))
 
 
 def test_cutoffs() -> None:

@@ -103,6 +103,7 @@ def absolute_scale(
     options: AbsoluteOptions | None = None,
     *,
     tables: Mapping[str, AtomScattering] | None = None,
+    s_limit: float | None = None,
 ) -> AbsoluteScale:
     r"""Scale merged intensities to electrons² per unit cell.
 
@@ -140,6 +141,9 @@ def absolute_scale(
     tables:
         Scattering of the elements; None takes those of
         :func:`~ewaldite.diffuse.absolute.scattering.atom_tables`.
+    s_limit:
+        Edge of the data, 1/Å, where voxels are cut by it
+        (:func:`~ewaldite.diffuse.absolute.cutoff.seen_to`); None: the outermost centre.
 
     Returns
     -------
@@ -167,7 +171,7 @@ def absolute_scale(
     grid = grid_of(merged_coarse)
     bragg = bragg_rows(bragg_merged, diffuse, grid, cell, group)
     v = volume(cell)
-    shells = choose_shells(options, diffuse, v * grid.voxels_per_cell)
+    shells = choose_shells(options, diffuse, v * grid.voxels_per_cell, s_limit)
     sums = KroghMoe.of(shells, diffuse, bragg, scattering, v)
     number, notes = choose_cutoff(options, shells)
     notes += _unknown_note(bragg, float(shells.edges[number]))

@@ -10,12 +10,15 @@ import scipp as sc
 
 from ewaldite.crystal.form_factors import ANOMALOUS_SOURCE, FORM_FACTOR_SOURCE
 from ewaldite.diffuse.absolute.apply import to_absolute
+from ewaldite.diffuse.absolute.cutoff import seen_to
 from ewaldite.diffuse.absolute.inputs import completed_bragg, read_contents
 from ewaldite.diffuse.absolute.scale import AbsoluteScale, absolute_scale
 from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.observations import grid_of, index_of
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.scaling.model import ScalingModel
 from ewaldite.io.nexus import load, save
+from ewaldite.model.uncertainty import with_sigma
 from ewaldite.tables.compton import COMPTON_SOURCE
 
 #: Where the scattering of atoms comes from.
@@ -58,6 +61,7 @@ def rescale(context: Context) -> None:
         context.group,
         context.wavelength,
         options.absolute,
+        s_limit=seen_to(grid_of(coarse), index_of(coarse), context.cell),
     )
     _say(context, scale, said)
     provenance = context.provenance(*said, *scale.notes)
@@ -102,9 +106,8 @@ def absolute_model(model: ScalingModel, scale: AbsoluteScale) -> sc.DataGroup[An
 def _say(context: Context, scale: AbsoluteScale, said: tuple[str, ...]) -> None:
     context.log.info("rescale: %s", scale.scattering.contents.summary())
     context.log.info(
-        "rescale: 1 count/mrad²/s is %.4g ± %.2g electrons² per unit cell (cut-off %.3g 1/Å)",
-        scale.k.value,
-        scale.sigma_k.value,
+        "rescale: 1 count/mrad²/s is %s electrons² per unit cell (cut-off %.3g 1/Å)",
+        with_sigma(float(scale.k.value), float(scale.sigma_k.value)),
         scale.cutoff,
     )
     for note in (*said, *scale.notes):
