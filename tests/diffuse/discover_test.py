@@ -324,3 +324,24 @@ def test_copied_results_give_the_same(tiny: Path, tmp_path: Path) -> None:
     first = configured(tiny)
     copy_tiny(tiny, tmp_path / "again")
     assert configured(tmp_path / "again") == first
+
+
+def test_crystals_with_the_same_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    # as beamlines write them: all crystals in folders of their own, files named alike
+    for name in ("crystal#1", "Ü 2"):
+        write_tiny(tmp_path / name / "data").unlink()
+    given = configured(tmp_path)["sweep"]
+    assert [sweep["name"] for sweep in given] == ["crystal_1", "Ü_2"]
+    for sweep, name in zip(given, ("crystal#1", "Ü 2"), strict=True):
+        assert sweep["images"] == f"{name}/data/images/a_####.cbf"
+        assert sweep["background"] == f"{name}/data/images/a_background_####.cbf"
+        assert sweep["geometry"] == f"{name}/data/xds"
+
+
+def test_an_xparm_alone_says_no_frames_and_groups_have_symbols(tiny: Path) -> None:
+    for name in ("XDS.INP", "INTEGRATE.LP"):
+        (tiny / "xds" / name).unlink()
+    lines = discover(tiny).lines()
+    said = "geometry: xds/XPARM.XDS, of XDS, 60 × 50 pixels, λ 1 Å, space group P 21 21 21"
+    assert said in lines
+    assert any("a_background_####.cbf, 1 frame (1 to 1)" in line for line in lines)

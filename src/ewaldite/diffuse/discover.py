@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ewaldite.crystal.symmetry import space_group
 from ewaldite.diffuse.config_template import other_sections, sweep_lines
-from ewaldite.diffuse.folder_scan import FoundSeries, files_below, image_series
+from ewaldite.diffuse.folder_scan import (
+    FoundSeries,
+    files_below,
+    frames_text,
+    image_series,
+)
 from ewaldite.diffuse.geometry_scan import FoundGeometry, geometries
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.pairing import FoundSweep, pair
@@ -158,7 +162,7 @@ def template_text(found: Found, base: Path) -> str:
             if entry.resolved.sensor_mu is None:
                 corrections |= _NO_SENSOR
         if sweep.geometry is not None and sweep.geometry.sweep.space_group:
-            groups.setdefault(_symbol(sweep.geometry.sweep.space_group), []).append(sweep.name)
+            groups.setdefault(sweep.geometry.group, []).append(sweep.name)
         lines += sweep_lines(values, comments)
     group = {"space_group": _group(_of_sweeps(groups))}
     sections = other_sections({"crystal": group, "corrections": corrections})
@@ -169,14 +173,6 @@ def template_text(found: Found, base: Path) -> str:
 
 def _of_sweeps(said: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{what} (sweep {', '.join(names)})" for what, names in said.items()]
-
-
-def _symbol(group: str) -> str:
-    """Symbol of a space group; what a file says where it is none."""
-    try:
-        return space_group(group).name
-    except UserError:
-        return group
 
 
 def _group(found: Sequence[str]) -> tuple[None, str]:
@@ -192,7 +188,7 @@ def _values(sweep: FoundSweep, base: Path) -> Values:
     values: Values = {"name": (sweep.name, "")}
     if sweep.images is not None:
         images = sweep.images
-        span = f"{images.count} frames, {images.first} to {images.last}"
+        span = f"{frames_text(images.count)}, {images.first} to {images.last}"
         values["images"] = (_path(images.path, base), span)
     else:
         values["images"] = (None, "MISSING: no images fit this geometry; give their template")
@@ -208,7 +204,7 @@ def _values(sweep: FoundSweep, base: Path) -> Values:
     if sweep.background is not None:
         values["background"] = (
             _path(sweep.background.path, base),
-            f"{sweep.background.count} frames",
+            frames_text(sweep.background.count),
         )
     return values
 

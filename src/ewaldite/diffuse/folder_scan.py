@@ -57,9 +57,14 @@ class FoundSeries:
         what = "background" if self.background else "images"
         size = f"{self.shape[1]} × {self.shape[0]} pixels"
         return (
-            f"{what}: {self.path.relative_to(folder)}, {self.count} frames "
+            f"{what}: {self.path.relative_to(folder)}, {frames_text(self.count)} "
             f"({self.first} to {self.last}), {size}"
         )
+
+
+def frames_text(count: int) -> str:
+    """Words for a number of frames."""
+    return f"{count} frame" if count == 1 else f"{count} frames"
 
 
 def files_below(folder: Path, depth: int = DEPTH, most: int = MOST_FILES) -> list[Path]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ewaldite.crystal.symmetry import space_group
+from ewaldite.diffuse.folder_scan import frames_text
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry
 from ewaldite.model.experiment import Sweep
@@ -28,11 +30,14 @@ class FoundGeometry:
         Which experiment of a DIALS file that holds several.
     sweep:
         What it says.
+    says_frames:
+        Whether it says which frames it belongs to; an XPARM.XDS on its own does not.
     """
 
     path: Path
     experiment: int | None
     sweep: Sweep
+    says_frames: bool = True
 
     @property
     def template(self) -> Path | None:
@@ -48,12 +53,21 @@ class FoundGeometry:
         sweep = self.sweep
         slow, fast = sweep.image_shape
         which = "" if self.experiment is None else f" (experiment {self.experiment})"
-        group = sweep.space_group or "not said"
+        frames = f"{frames_text(len(sweep.scan))}, " if self.says_frames else ""
         return (
             f"geometry: {_relative(self.path, folder)}{which}, of {sweep.source.upper()}, "
-            f"{len(sweep.scan)} frames, {fast} × {slow} pixels, "
-            f"λ {sweep.wedges[0].beam.wavelength:g} Å, space group {group}"
+            f"{frames}{fast} × {slow} pixels, "
+            f"λ {sweep.wedges[0].beam.wavelength:g} Å, space group {self.group or 'not said'}"
         )
+
+    @property
+    def group(self) -> str:
+        """Symbol of the space group; what the file says where it is none, empty for nothing."""
+        said = self.sweep.space_group or ""
+        try:
+            return space_group(said).name if said else ""
+        except UserError:
+            return said
 
 
 def geometries(files: Sequence[Path]) -> tuple[list[FoundGeometry], list[str]]:
@@ -73,22 +87,20 @@ def geometries(files: Sequence[Path]) -> tuple[list[FoundGeometry], list[str]]:
     problems: list[str] = []
     for path, experiment in [*_of_xds(files), *_of_dials(files)]:
         try:
-            sweep = _read(path, experiment)
+            found.append(_read(path, experiment))
         except UserError as error:
             problems.append(str(error))
-        else:
-            found.append(FoundGeometry(path, experiment, sweep))
     return found, problems
 
 
-def _read(path: Path, experiment: int | None) -> Sweep:
+def _read(path: Path, experiment: int | None) -> FoundGeometry:
     try:
-        return read_geometry(path, experiment=experiment)
+        return FoundGeometry(path, experiment, read_geometry(path, experiment=experiment))
     except UserError:
         if path.suffix != ".XDS":
             raise
-    # An XPARM.XDS on its own does not say which frames it belongs to; the images will
-    return read_geometry(path, frames=[1])
+    # The images will say which frames it belongs to
+    return FoundGeometry(path, experiment, read_geometry(path, frames=[1]), says_frames=False)
 
 
 def _of_xds(files: Sequence[Path]) -> list[tuple[Path, None]]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ewaldite.diffuse.folder_scan import FoundSeries
 from ewaldite.diffuse.geometry_scan import FoundGeometry
@@ -30,6 +31,14 @@ class FoundSweep:
     geometry: FoundGeometry | None
     background: FoundSeries | None
     others: tuple[FoundGeometry, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where its images are, or its geometry."""
+        part = self.images or self.geometry
+        if part is None:
+            raise ValueError("a sweep has images or a geometry")
+        return part.path
 
 
 def pair(
@@ -99,24 +108,33 @@ def _same_size(geometry: FoundGeometry, images: FoundSeries) -> bool:
 
 
 def _background(images: FoundSeries, backgrounds: Sequence[FoundSeries]) -> FoundSeries | None:
-    """Background of the same size whose name begins alike; the only one belongs to all."""
+    """Background of the same size whose name begins alike; the only one belongs to all.
+
+    Of several, those beside the images are looked at first.
+    """
     fitting = [one for one in backgrounds if one.shape == images.shape]
-    if len(fitting) == 1:
-        return fitting[0]
-    alike = [one for one in fitting if one.stem == images.stem]
-    return alike[0] if len(alike) == 1 else None
+    beside = [one for one in fitting if one.path.parent == images.path.parent]
+    for some in (fitting, beside):
+        if len(some) == 1:
+            return some[0]
+    for some in (beside, fitting):
+        alike = [one for one in some if one.stem == images.stem]
+        if len(alike) == 1:
+            return alike[0]
+    return None
 
 
 def _named(sweeps: Sequence[FoundSweep]) -> list[FoundSweep]:
-    """Give every sweep a name of its own."""
+    """Give every sweep a name of its own: that of its images, else of their folder."""
     named: list[FoundSweep] = []
     used: set[str] = set()
-    for number, sweep in enumerate(sweeps, start=1):
-        stem = sweep.images.stem if sweep.images is not None else ""
-        if sweep.geometry is not None and not stem:
-            stem = sweep.geometry.path.name
-        stem = re.sub(r"(_master)?\.\w+$", "", stem)
-        name = re.sub(r"\W+", "_", stem).strip("_")[:32] or f"sweep{number}"
+    stems = [_stem(sweep) for sweep in sweeps]
+    folders = _telling_folders([sweep.path.parent for sweep in sweeps])
+    for number, (sweep, stem, folder) in enumerate(
+        zip(sweeps, stems, folders, strict=True), start=1
+    ):
+        told = folder if stems.count(stem) > 1 and folder else stem
+        name = re.sub(r"\W+", "_", told).strip("_")[:32] or f"sweep{number}"
         if name in used:
             name = f"{name}_{number}"
         used.add(name)
@@ -124,3 +142,18 @@ def _named(sweeps: Sequence[FoundSweep]) -> list[FoundSweep]:
             FoundSweep(name, sweep.images, sweep.geometry, sweep.background, sweep.others)
         )
     return named
+
+
+def _stem(sweep: FoundSweep) -> str:
+    stem = sweep.images.stem if sweep.images is not None else ""
+    return re.sub(r"(_master)?\.\w+$", "", stem or sweep.path.name)
+
+
+def _telling_folders(folders: Sequence[Path]) -> list[str]:
+    """Last part of the paths in which all of them differ; empty where there is none."""
+    depth = min(len(folder.parts) for folder in folders) if folders else 0
+    for back in range(1, depth + 1):
+        parts = [folder.parts[-back] for folder in folders]
+        if len(set(parts)) == len(parts):
+            return parts
+    return ["" for _ in folders]

@@ -127,3 +127,10 @@ def test_a_pattern(tmp_path: Path, absolute: bool) -> None:
 def test_a_pattern_without_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no file matches"):
         files_of_glob("*.cbf", tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["crystal#2", "run_##", "what??", "100%d"])
+def test_a_folder_may_have_the_signs_of_a_field(tmp_path: Path, folder: str) -> None:
+    touch(tmp_path, f"{folder}/a_01.cbf")
+    found = files_of_template(f"{folder}/a_##.cbf", tmp_path)
+    assert found.paths == {1: tmp_path / folder / "a_01.cbf"}

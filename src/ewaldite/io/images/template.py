@@ -64,7 +64,9 @@ def files_of_template(spec: str, base: Path) -> NumberedFiles:
     """
     whole = base / spec
     fields = list(_FIELD.finditer(whole.name))
-    if len(fields) > 1 or _FIELD.search(spec[: -len(whole.name)]):
+    # A folder may have such a name, as "crystal#2"
+    elsewhere = _FIELD.search(spec[: -len(whole.name)]) and not whole.parent.is_dir()
+    if len(fields) > 1 or elsewhere:
         raise UserError(
             f"find the images {spec}",
             "the template has several fields for numbers",
