@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import Provenance
 from ewaldite.report import Figure, Section, Table, report_html, write_report
-from ewaldite.report.page import format_number
+from ewaldite.report.page import format_column, format_number
 
 VOID = {"meta", "img"}
 
@@ -184,3 +184,29 @@ def test_the_page_is_written(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == report_html(SECTIONS, "x", "", PROVENANCE)
     with pytest.raises(UserError, match="there is no folder"):
         write_report(tmp_path / "no" / "report.html", SECTIONS, title="x")
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.97131, 0.8, -0.0512, math.nan], ["0.971", "0.800", "−0.051", "–"]),
+        ([25.178, 6.98, 101.0], ["25", "7", "101"]),
+        ([25.178, 6.98], ["25.2", "7.0"]),
+        ([25017.0, 58.32, 0.25], ["25,017", "58.32", "0.25"]),  # no column: each its own digits
+        ([0.03232, 0.0001514], ["0.03232", "0.0001514"]),
+        ([1, 12345], ["1", "12,345"]),
+        ([1.5, 2], ["1.500", "2"]),
+        (["a", 0.5, 0.25], ["a", "0.500", "0.250"]),
+        ([math.inf, 3.0, 2.0], ["inf", "3.00", "2.00"]),
+        ([None, 0.5], ["–", "0.5"]),
+        ([0.0, 0.0], ["0", "0"]),
+    ],
+)
+def test_numbers_of_a_column_can_be_compared(values: list[float], texts: list[str]) -> None:
+    assert format_column(values) == texts
+
+
+def test_tables_of_many_columns_fit_the_page() -> None:
+    few, many = (Table(tuple("abcdefghij"[:n]), (tuple(range(n)),)) for n in (4, 10))
+    page = report_html([Section("t", tables=(few, many))], "x")
+    assert page.count('<table class="wide">') == 1

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: How coordinates are called on an axis.
-LABELS = {"s": "|s|", "s_cutoff": "cut-off in |s|", "phi": "rotation", "iz": "frame"}
+LABELS = {
+    "s": "|s|",
+    "s_cutoff": "cut-off in |s|",
+    "phi": "rotation",
+    "turn": "rotation since the start",
+    "iz": "frame",
+    "ix": "fast (pixel)",
+    "iy": "slow (pixel)",
+    "fast": "fast (pixel)",
+    "slow": "slow (pixel)",
+}
 
 
 def line_figure(

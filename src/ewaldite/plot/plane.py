@@ -107,10 +107,10 @@ def draw_frame(
     plane: Plane,
     across: tuple[float, float],
     up: tuple[float, float],
-    *,
-    grid: bool = True,
 ) -> None:
     """Draw the outline of a region of a plane with ticks on its oblique edges.
+
+    No lines go on across the region: they would be taken for a part of the data.
 
     Parameters
     ----------
@@ -120,8 +120,6 @@ def draw_frame(
         The axes of the lattice.
     across, up:
         First and last index along the two axes, r.l.u.
-    grid:
-        Whether light lines go on from the ticks across the region.
     """
     corners_u = [across[0], across[1], across[1], across[0], across[0]]
     corners_v = [up[0], up[0], up[1], up[1], up[0]]
@@ -134,7 +132,7 @@ def draw_frame(
     middle = plane.points((across[0] + across[1]) / 2, (up[0] + up[1]) / 2)
     centre = np.array([float(middle[0]), float(middle[1])])
     for first, limits, other in ((True, across, up), (False, up, across)):
-        _draw_edge(axes, plane, centre, limits, other, first=first, grid=grid)
+        _draw_edge(axes, plane, centre, limits, other, first=first)
 
 
 def _draw_edge(
@@ -145,7 +143,6 @@ def _draw_edge(
     other: tuple[float, float],
     *,
     first: bool,
-    grid: bool,
 ) -> None:
     """Ticks and label of the edge along one axis, on the side away from the centre."""
     name = plane.across if first else plane.up
@@ -154,8 +151,8 @@ def _draw_edge(
     # part at a corner whatever its angle
     outward = aside / np.linalg.norm(aside)
 
-    def place(value: float, across_from: float = other[0]) -> tuple[float, float]:
-        pair = (value, across_from) if first else (across_from, value)
+    def place(value: float) -> tuple[float, float]:
+        pair = (value, other[0]) if first else (other[0], value)
         x, y = plane.points(*pair)
         return float(x), float(y)
 
@@ -163,9 +160,6 @@ def _draw_edge(
         outward = -outward
     sideways = abs(outward[0]) > _SIDEWAYS
     for value in _ticks(*limits):
-        if grid:
-            line = np.array([place(value), place(value, other[1])])
-            axes.plot(*line.T, color="white", linewidth=0.5, alpha=0.35, zorder=2)
         axes.annotate(
             f"{value:g}".replace("-", "−"),
             xy=place(value),
@@ -182,7 +176,7 @@ def _draw_edge(
     axes.annotate(
         f"{name} ({plane.unit})",
         xy=place(sum(limits) / 2),
-        xytext=_offset((42 if sideways else 30) * outward),
+        xytext=_offset((36 if sideways else 28) * outward),
         textcoords="offset points",
         ha="center",
         va="center",

@@ -179,7 +179,7 @@ def draw_section(
         rasterized=True,
         linewidth=0,
     )
-    draw_frame(axes, plane, (p[0], p[-1]), (q[0], q[-1]), grid=not view.is_signed)
+    draw_frame(axes, plane, (p[0], p[-1]), (q[0], q[-1]))
     _draw_rings(axes, view, reach, rings)
     axes.format_coord = lambda x, y: _cursor(view, plane, x, y)  # type: ignore[method-assign]
     return mesh

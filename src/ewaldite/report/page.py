@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -14,6 +15,9 @@ from ewaldite.model.provenance import Provenance
 from ewaldite.report.model import Figure, Section, Table
 
 _MEDIA = {"png": "image/png", "svg": "image/svg+xml"}
+
+# More are set in smaller type, for what lies beyond the edge of the page is not seen
+_MANY_COLUMNS = 8
 
 _CSS = """
 :root { --ink: #26323d; --faint: #6b7681; --line: #dfe3e7; --accent: #2f5f8f; }
@@ -39,6 +43,8 @@ th, td { padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line);
   text-align: left; vertical-align: top; }
 th { color: var(--faint); font-weight: 600; }
 td.number, th.number { text-align: right; padding-left: .9rem; }
+table.wide { font-size: .8rem; }
+table.wide th, table.wide td { padding-left: .3rem; padding-right: .3rem; }
 td.digest { font-family: ui-monospace, monospace; font-size: .8rem; word-break: break-all; }
 ul.notes { margin: 1rem 0; padding: .7rem 1rem .7rem 2rem; background: #fff8e6;
   border-left: 4px solid #e0b84c; }
@@ -140,6 +146,32 @@ def format_number(value: float) -> str:
     return text.replace("-", "−")
 
 
+def format_column(values: Sequence[str | float | None]) -> list[str]:
+    """Set a column: numbers that can be compared have the same decimals, text stays.
+
+    Three digits of the largest, three decimals up to 2; number by number where that would
+    leave nothing of a small one, or the largest is below 0.1 or above a million.
+    """
+    real = [abs(x) for x in values if isinstance(x, float) and math.isfinite(x)]
+    numbers = [x for x in values if x is not None and not isinstance(x, str)]
+    largest, smallest = max(real, default=0.0), min((x for x in real if x), default=0.0)
+    decimals = 3 if largest < 2 else max(2 - math.floor(math.log10(largest)), 0)
+    alike = len(real) > 1 and all(isinstance(x, float) for x in numbers)
+    if alike and 0.1 <= largest < 1e6 and (largest < 2 or smallest >= 0.5 * 10**-decimals):
+        return [_in_column(x, decimals) for x in values]
+    return [_in_column(x, None) for x in values]
+
+
+def _in_column(value: str | float | None, decimals: int | None) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:  # nan differs from itself
+        return "–"
+    if decimals is None or not math.isfinite(value):
+        return format_number(value)
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
 def _section(number: int, part: Section) -> str:
     paragraphs = (p.strip() for p in re.split(r"\n\s*\n", part.text))
     pieces = [f'<section id="part-{number}">\n<h2>{escape(part.title)}</h2>']
@@ -174,12 +206,15 @@ def _table(table: Table) -> str:
         f"<th{_number_class(is_number)}>{escape(name)}</th>"
         for name, is_number in zip(table.columns, numeric, strict=True)
     )
+    columns = [format_column([row[n] for row in table.rows]) for n in range(len(numeric))]
     rows = "\n".join(
-        "<tr>" + "".join(map(_table_cell, row, numeric)) + "</tr>" for row in table.rows
+        "<tr>" + "".join(map(_table_cell, texts, row, numeric)) + "</tr>"
+        for texts, row in zip(zip(*columns, strict=True), table.rows, strict=True)
     )
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    wide = ' class="wide"' if len(table.columns) > _MANY_COLUMNS else ""
     return (
-        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead>\n'
+        f'<div class="scroll"><table{wide}>{caption}<thead><tr>{head}</tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -188,10 +223,9 @@ def _number_class(is_number: bool) -> str:
     return ' class="number"' if is_number else ""
 
 
-def _table_cell(value: str | float | None, is_number: bool) -> str:
+def _table_cell(text: str, value: str | float | None, is_number: bool) -> str:
     if isinstance(value, str):
         digest = re.fullmatch(r"\w+:[0-9a-f]{16,}", value) is not None
         kind = ' class="digest"' if digest else ""
-        return f"<td{kind}>{escape(value)}</td>"
-    text = "–" if value is None else format_number(value)
+        return f"<td{kind}>{escape(text)}</td>"
     return f"<td{_number_class(is_number)}>{text}</td>"

@@ -69,10 +69,10 @@ def _along_phi(array: sc.DataArray, degrees: float | None) -> sc.DataArray:
     """Replace the position in the scan by the rotation since its beginning."""
     if "iz" not in array.dims or degrees is None:
         return array
-    phi = array.coords["iz"].values * degrees
-    turned = sc.DataArray(array.data, coords=dict(array.coords)).rename_dims(iz="phi")
+    turn = array.coords["iz"].values * degrees
+    turned = sc.DataArray(array.data, coords=dict(array.coords)).rename_dims(iz="turn")
     del turned.coords["iz"]
-    turned.coords["phi"] = sc.array(dims=["phi"], values=phi, unit="deg")
+    turned.coords["turn"] = sc.array(dims=["turn"], values=turn, unit="deg")
     return turned
 
 
@@ -96,18 +96,20 @@ def _along_rotation(titled: Mapping[str, Mapping[str, sc.DataArray]]) -> list[Fi
 def _over_two(titled: Mapping[str, Mapping[str, sc.DataArray]]) -> list[Figure]:
     figures = []
     if "c" in titled:
-        panels = {name: array.transpose(["s", "phi"]) for name, array in titled["c"].items()}
+        panels = {name: array.transpose(["s", "turn"]) for name, array in titled["c"].items()}
         figures.append(_picture(panels, "offset c", "Offset over |s| and rotation"))
     if "a" in titled:
         panels = {
-            name: sc.mean(array, "phi").transpose(["iy", "ix"])
+            name: sc.mean(array, "turn").transpose(["iy", "ix"])
             for name, array in titled["a"].items()
         }
-        figures.append(_picture(panels, "a", "Absorption, mean over the rotation", image=True))
+        figures.append(
+            _picture(panels, "absorption a", "Absorption, mean over the rotation", image=True)
+        )
     flat = {n: x for n, x in titled.get("d", {}).items() if x.ndim == 2}
     if flat:
         panels = {name: array.transpose(["iy", "ix"]) for name, array in flat.items()}
-        figures.append(_picture(panels, "d", "Gain of the detector", image=True))
+        figures.append(_picture(panels, "gain d", "Gain of the detector", image=True))
     return figures
 
 
@@ -132,7 +134,8 @@ def _picture(
 
 
 def _history(history: Mapping[str, sc.Variable]) -> Table:
-    columns = {name: np.asarray(values.values) for name, values in history.items()}
+    columns = {name: np.asarray(values.values).tolist() for name, values in history.items()}
+    columns["rejected"] = [int(x) for x in columns["rejected"]]
     rows = tuple(
         (number, *row) for number, row in enumerate(zip(*columns.values(), strict=True), 1)
     )

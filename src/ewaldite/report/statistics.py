@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def _shells(table: Mapping[str, sc.DataArray]) -> Section:
             "multiplicity": {"": table["multiplicity"]},
         }
     )
-    s = sc.midpoints(table["cc_half"].coords["s"]).values
+    edges = table["cc_half"].coords["s"].values
+    names = [(float(a + b) / 2, f"{1 / b:.2f}") for a, b in pairwise(edges)]
     return Section(
         "Statistics by resolution",
         text="Of merged voxels in shells of |s|. CC½ is the correlation of half sets with its "
@@ -79,7 +81,7 @@ def _shells(table: Mapping[str, sc.DataArray]) -> Section:
         "the anisotropic part. χ² is the scatter of equivalent observations over what their "
         "errors allow.",
         figures=(Figure(figure_bytes(figure, "svg"), "svg", "Agreement and coverage"),),
-        tables=(_table("|s| (1/Å)", [float(x) for x in s], table),),
+        tables=(_table(("|s| (1/Å)", "to d (Å)"), names, table),),
     )
 
 
@@ -107,7 +109,7 @@ def _batches(table: Mapping[str, sc.DataArray], between: Mapping[str, sc.DataArr
         text="CC others is the correlation with the mean of all other sweeps. A sweep that "
         "agrees with itself (CC½) and not with the others is indexed in another setting, "
         "damaged, or of another crystal form.",
-        tables=(_table("sweep", names, table), pairs),
+        tables=(_table(("sweep",), [(name,) for name in names], table), pairs),
     )
 
 
@@ -140,13 +142,15 @@ def _curve(phi: NDArray[np.float64], values: NDArray[np.float64]) -> sc.DataArra
     )
 
 
-def _table(head: str, names: list[Any], table: Mapping[str, sc.DataArray]) -> Table:
+def _table(
+    head: tuple[str, ...], names: list[tuple[Any, ...]], table: Mapping[str, sc.DataArray]
+) -> Table:
     columns = {name: _shown(table[name]) for name in _HEADS if name in table}
     rows = tuple(
-        (name, *(_number(values[i]) for values in columns.values()))
+        (*name, *(_number(values[i]) for values in columns.values()))
         for i, name in enumerate(names)
     )
-    return Table((head, *(_HEADS[name] for name in columns)), rows)
+    return Table((*head, *(_HEADS[name] for name in columns)), rows)
 
 
 def _shown(array: sc.DataArray) -> NDArray[np.float64]:

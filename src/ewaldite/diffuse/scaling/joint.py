@@ -64,8 +64,9 @@ class Iteration:
 
     def __str__(self) -> str:
         return (
-            f"target {self.target:.1f}, less {self.decrease:.2f}; rms {self.rms:.4f}, "
-            f"change {self.change:.1e}, {self.rejected} rejected"
+            f"target {self.target:.1f} falls by {self.decrease:.2f}; rms residual "
+            f"{self.rms:.4f}, predictions change by {self.change:.1e}, "
+            f"{self.rejected} rejected"
         )
 
 
