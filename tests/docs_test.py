@@ -30,6 +30,7 @@ PYTHON += [DOCS / "reference" / "files.md", DOCS / "theory" / "normalisation.md"
 ELSEWHERE = [DOCS / "how-to" / "neutron-pictures.md"]
 #: Pages on the neutron chain, whose options are others.
 NEUTRONS = [
+    DOCS / "how-to" / "constant-background.md",
     DOCS / "how-to" / "convert.md",
     DOCS / "how-to" / "cuts.md",
     DOCS / "how-to" / "gpu.md",

@@ -183,7 +183,7 @@ def test_fewer_terms_never_make_errors_smaller(which: int) -> None:
 def test_joined_columns(seed: int, most: int) -> None:
     rng = np.random.default_rng(seed)
     dense = rng.exponential(size=(6, 13)) * (rng.random((6, 13)) < 0.5)
-    joined, exact = module._joined(csr_array(dense), most, True)
+    joined, exact = module.joined(csr_array(dense), most, True)
     assert exact == (np.count_nonzero(dense) <= most)
     assert joined.nnz <= max(most, 6)
     np.testing.assert_allclose(

@@ -84,7 +84,7 @@ def write_run(
     Returns
     -------
     :
-        The true events, setting by setting; not in the order of the file.
+        The true events of the sample, setting by setting; not in the order of the file.
     """
     log = logged or Logged()
     total = run.pulses * run.a3.size
@@ -100,6 +100,12 @@ def write_run(
     number = run.instrument.detector_number[events.pixel]
     pulse_time = np.asarray((np.arange(charge.size) - lead) * PERIOD, dtype=np.float64)
     frame, offset = _frames(pulse, events.arrival + log.late)
+    if np.any(np.asarray(run.constant) > 0.0):
+        rows, time = run.constant_events(rng)
+        others = _frames(np.zeros(rows.size, np.int64), time)
+        number = np.concatenate([number, run.instrument.detector_number[rows]])
+        frame = np.concatenate([frame, others[0]])
+        offset = np.concatenate([offset, others[1]])
     drawings = _triplets(run.instrument.detector_number)
     write_raw(
         path,

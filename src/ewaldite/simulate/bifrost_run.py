@@ -81,6 +81,8 @@ class Run:
         Protons of each setting over those of ``pulses`` pulses; dims (setting); None: ones.
     elastic_factor:
         Of elastic scattering, as Debye–Waller factor and self-shielding; dims (pixel); None: 1.
+    constant:
+        Background that does not know of pulses; dims (pixel) or one number, counts/s.
     """
 
     instrument: Bifrost
@@ -93,6 +95,7 @@ class Run:
     final_spread: float = 0.0
     exposure: FloatArray | None = None
     elastic_factor: FloatArray | None = None
+    constant: FloatArray | float = 0.0
 
     def monitor_counts(self, edges: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Monitor by setting, in its frame.
@@ -126,6 +129,16 @@ class Run:
         """Draw all events, setting by setting."""
         parts = [self._setting(s, rng) for s in range(self.a3.size)]
         return Counted.joined(parts)
+
+    def constant_events(self, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """Draw the constant background: rows of pixels, and times from the start of the run, s.
+
+        It lasts for all settings, without regard to protons.
+        """
+        duration = self.a3.size * self.pulses * PERIOD
+        rate = np.broadcast_to(self.constant, self.instrument.n_b.shape)
+        rows = np.repeat(np.arange(rate.size), rng.poisson(rate * duration))
+        return rows, duration * rng.random(rows.size)
 
     def _setting(self, setting: int, rng: np.random.Generator) -> Counted:
         pixel, incident, final = [], [], []

@@ -1,4 +1,4 @@
-"""Options of normalisation and vanadium: the sections [normalise] and [vanadium]."""
+"""Options of normalisation, backgrounds and vanadium."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ class BackgroundOptions(Section):
         if (self.radius is None) != (self.attenuation is None):
             raise ValueError("[background] radius and attenuation: give both or neither")
         return self
+
+
+class TimeBackgroundOptions(Section):
+    """A background that is constant in time, by what is counted at forbidden times."""
+
+    group: Literal["instrument", "arc", "triplet", "tube"] = Field(
+        "triplet", description="pixels that have one level"
+    )
+    guard: str = Field(
+        "0.2 ms", description="taken off at both ends of forbidden times, for what leaks in"
+    )
 
 
 class VanadiumOptions(Section):

@@ -72,6 +72,16 @@ class CutPaths:
         return self.folder / "background"
 
     @property
+    def time_background(self) -> Path:
+        """Background that is constant in time."""
+        return self.folder / "time_background.npz"
+
+    @property
+    def time_background_shards(self) -> Path:
+        """Folder of that of some of the groups."""
+        return self.folder / "time_background"
+
+    @property
     def drawn(self) -> bool:
         """Whether the picture is of the result that is there."""
         if not self.picture.is_file() or not self.result.is_file():

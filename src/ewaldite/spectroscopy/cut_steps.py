@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import scipp as sc
+from scipy.sparse import csr_array
 
 from ewaldite.io.nexus import Sample, save
 from ewaldite.kernels.coverage import COVERAGE, WIDTH
@@ -42,6 +43,14 @@ from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.sharded import reduce, run_sizes
 from ewaldite.spectroscopy.shared_errors import SharedErrors
+from ewaldite.spectroscopy.time_background import TimeBackground
+from ewaldite.spectroscopy.time_background_shards import (
+    GroupKeys,
+    SpreadTime,
+    load_time_background,
+    save_time_background,
+)
+from ewaldite.spectroscopy.time_level_step import LEVEL, level_of
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
 from ewaldite.tables.magnetic import SOURCE
 
@@ -112,6 +121,28 @@ def turn_background(context: Context, cut: Cut) -> None:
     write_npz(paths.background, lambda path: save_background(turned, path))
 
 
+def spread_time_background(context: Context, cut: Cut) -> None:
+    """Step ``time background NAME``: what is constant in time, in the bins of the cut."""
+    paths, level = _paths(context, cut), context.out / LEVEL
+    options = context.options
+    estimator, device = options.normalise.estimator, options.computing.device
+    made = reduce(
+        context,
+        SpreadTime(paths.setup, level, estimator, device),
+        f"time background {cut.name}",
+        paths.time_background_shards,
+        GroupKeys(
+            digest(
+                installed_version(), file_checksum(paths.setup), file_checksum(level),
+                estimator, device,
+            )
+        ),
+        (save_time_background, load_time_background),
+        ShardProgress(context.progress, unit="parts"),
+    )  # fmt: skip
+    write_npz(paths.time_background, lambda path: save_time_background(made, path))
+
+
 def finish_cut(context: Context, cut: Cut) -> None:
     """Step ``cut NAME``: S(Q, ω) and its errors, to ``cuts/NAME.nxs``."""
     paths, options = _paths(context, cut), context.options
@@ -120,6 +151,9 @@ def finish_cut(context: Context, cut: Cut) -> None:
     background = None
     if options.background is not None:
         background = load_background(paths.background)
+    constant = None
+    if options.time_background is not None:
+        constant = load_time_background(paths.time_background)
     absolute = setup.unit != "dimensionless"
     events = EventSums(setup.grid, setup.pixel, setup.exposed)
     events.total = counted
@@ -129,6 +163,7 @@ def finish_cut(context: Context, cut: Cut) -> None:
         covered_sums,
         estimator=estimator,
         background=background,
+        constant=constant,
         unit="cm^2/meV/sr" if absolute else "dimensionless",
     )
     if absolute and options.normalise.amount is not None:
@@ -139,12 +174,16 @@ def finish_cut(context: Context, cut: Cut) -> None:
         parts = (setup.grid, setup.pixel, setup.exposed)
         data = factors.divide(data, factors.means(*parts, covered_bins))
     amount = COVERAGE if estimator == "coverage" else WIDTH
-    data["covariance"] = covariance_group(SharedErrors.of(covered_sums, amount), estimator)
+    shared = SharedErrors.of(covered_sums, amount)
+    if constant is not None:
+        shared = shared.subtracting(*_root(data["time_background"], constant))
+    data["covariance"] = covariance_group(shared, estimator)
     reasons = events.reasons
     data["kind"] = KIND
     data["cut"] = cut.model_dump(mode="json", exclude_none=True)
     data["reasons"] = reasons
-    provenance = context.provenance(*_files(context), notes=setup.notes)
+    notes = (*setup.notes, *level_of(context)[1])
+    provenance = context.provenance(*_files(context), notes=notes)
     if factors is not None and factors.options.ion is not None:
         provenance = replace(provenance, tables={"magnetic form factor": SOURCE})
     paths.result.parent.mkdir(parents=True, exist_ok=True)
@@ -164,12 +203,20 @@ def finish_cut(context: Context, cut: Cut) -> None:
     )
 
 
+def _root(made: sc.DataArray, constant: TimeBackground) -> tuple[csr_array, bool]:
+    """Errors of levels in the unit of S, whatever that was divided by since."""
+    before, after = constant.variance, np.nan_to_num(made.variances).ravel()
+    scale = np.sqrt(np.divide(after, before, out=np.zeros_like(after), where=before > 0))
+    return csr_array(constant.root.multiply(scale[:, None])), constant.exact
+
+
 def _per_formula_unit(data: sc.DataGroup[Any], amount: str) -> sc.DataGroup[Any]:
     """S in barn/meV/sr for each of the formula units in the beam."""
     mole = parse_quantity(amount, "mol", "[normalise] amount")
     per_unit = sc.scalar(1.0 / (mole * _AVOGADRO), unit="barn/cm^2")
-    for name in ("S", "lower", "upper"):
-        data[name] = data[name] * per_unit
+    for name in ("S", "lower", "upper", "time_background"):
+        if name in data:
+            data[name] = data[name] * per_unit
     for name in ("counting_variance", "common_variance"):
         data[name] = data[name] * per_unit.value**2
     return data

@@ -11,7 +11,7 @@ that of the sum of events plus one, not of as many ones as there are bins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class _Bins:
     weight: FloatArray
     events: FloatArray
     background: FloatArray
+    constant: FloatArray
     coverage: FloatArray
     shared: SharedErrors
     common: FloatArray
@@ -68,12 +69,14 @@ class _Bins:
         shared = SharedErrors.from_scipp(cut[_COVARIANCE])
         relative = np.asarray(shared.relative.power(2).sum(axis=1)).ravel()
         value = plain("S")
-        # what is common and not from the coverage is from the empty run
+        # what is common, and neither from the coverage nor from levels, is from the empty run
         rest = plain("common_variance") - value**2 * relative
+        if shared.absolute is not None:
+            rest -= np.asarray(shared.absolute.power(2).sum(axis=1)).ravel()
         noise = 1e-6 * plain("common_variance")
         return cls(
             value, plain("counting_variance"), coverage * plain("factor", 1.0),
-            plain("events"), plain("background"), coverage, shared,
+            plain("events"), plain("background"), plain("time_background"), coverage, shared,
             np.sqrt(np.where(rest > noise, rest, 0.0)),
         )  # fmt: skip
 
@@ -82,7 +85,7 @@ class _Bins:
         """S is this times events over weight."""
         counted = float((self.events - self.background).sum())
         if counted != 0.0:
-            return float((self.value * self.weight).sum()) / counted
+            return float(((self.value + self.constant) * self.weight).sum()) / counted
         # without an event the variance is that of one
         ones = (self.counting * self.weight**2)[self.weight > 0]
         return float(np.sqrt(ones.min())) if ones.size else 0.0
@@ -190,6 +193,9 @@ def covariance_matrix(cut: sc.DataGroup[Any], bins: ArrayLike | None = None) -> 
     part = b.shared.relative[rows]
     total = (part @ part.T).toarray() * np.outer(b.value[rows], b.value[rows])
     total += np.outer(b.common[rows], b.common[rows]) + np.diag(b.counting[rows])
+    if b.shared.absolute is not None:
+        constant = b.shared.absolute[rows]
+        total += (constant @ constant.T).toarray()
     return np.asarray(total)
 
 
@@ -215,7 +221,12 @@ def _summed(
     relative = csr_array(share @ b.shared.relative)
     background = share @ b.common
     common = value**2 * np.asarray(relative.power(2).sum(axis=1)).ravel() + background**2
-    shared = SharedErrors(relative, b.shared.cause, b.shared.causes, b.shared.exact)
+    shared, of_levels = replace(b.shared, relative=relative), np.zeros(number)
+    if b.shared.absolute is not None:
+        absolute = csr_array(share @ b.shared.absolute)
+        shared = replace(shared, absolute=absolute)
+        of_levels = np.asarray(absolute.power(2).sum(axis=1)).ravel()
+        common = common + of_levels
     mask = sc.array(dims=dims, values=~seen.reshape(shape))
 
     def array(values: FloatArray, unit: Any, variances: FloatArray | None = None) -> Any:
@@ -237,6 +248,11 @@ def _summed(
         # the mean of the factors, so that weights of sums are what they were
         covered = np.where(seen, chosen @ b.coverage, np.nan)
         out["factor"] = array(weight / covered, "dimensionless")
+    if "time_background" in cut:
+        constant = cut["time_background"]
+        mean = chosen @ (b.weight * b.constant) / safe
+        mean[~seen] = of_levels[~seen] = np.nan
+        out["time_background"] = array(mean, constant.unit, of_levels)
     if "background" in cut:
         out["background"] = array(chosen @ b.background, "counts")
     return sc.DataGroup({**out, _COVARIANCE: covariance_group(shared, "coverage")})

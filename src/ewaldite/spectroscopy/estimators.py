@@ -20,6 +20,10 @@ hold Garwood's central 68.3 % interval of the count in place of :math:`\sqrt{N +
 **Background.** With an empty run the estimate is :math:`(N - B) / C`; the variance of B is
 added to that of the count, and the limits are those of a difference
 (:func:`.uncertainty.difference`).
+
+**Constant background.** What :mod:`.time_background` expects is subtracted from the sum of
+either estimator. It is part of the count already, so that it adds no counting error; that of
+its level is common to many bins.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ from ewaldite.spectroscopy.cut import unit_of
 from ewaldite.spectroscopy.cut_background import Background
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_grid import CutGrid
+from ewaldite.spectroscopy.time_background import TimeBackground
 
 FloatArray = NDArray[np.float64]
 Estimator = Literal["coverage", "event"]
@@ -50,6 +55,7 @@ def estimate(
     *,
     estimator: Estimator = "coverage",
     background: Background | None = None,
+    constant: TimeBackground | None = None,
     unit: str = "dimensionless",
 ) -> sc.DataGroup[Any]:
     """S(Q, ω) of a cut.
@@ -64,6 +70,8 @@ def estimate(
         See the top of this module.
     background:
         To subtract; with the estimator ``coverage`` only.
+    constant:
+        To subtract, made for this estimator.
     unit:
         Of S: ``"barn/meV/sr"`` with vanadium of known amount.
 
@@ -72,7 +80,8 @@ def estimate(
     :
         ``S`` with variances; ``lower`` and ``upper``; ``events``; ``coverage`` (counts/Å · unit
         of N_b); ``counting_variance`` and ``common_variance``, which add up to that of S;
-        ``background`` where there is one; all with the dims of the cut's axes and a mask
+        ``background`` and ``time_background`` (in the unit of S, with the variance from its
+        level) where there are any; all with the dims of the cut's axes and a mask
         ``no_coverage``, where S is NaN.
 
     Raises
@@ -104,6 +113,9 @@ def estimate(
         unit_of_one = np.zeros_like(total)
         empty = weighted_counts(background.total, background.counting, unit_of_one)
         below, above = difference((below, above), empty)
+    if constant is not None:
+        total = total - constant.total
+        shared = shared + constant.variance / safe**2
     value = total / safe
     counting = counts_variance / safe**2
     common = value**2 * covered.relative_variance(amount) + shared
@@ -122,6 +134,9 @@ def estimate(
     out["coverage"] = _shaped(grid, covered.coverage, None, ~seen)
     if background is not None:
         out["background"] = _shaped(grid, background.total, "counts", ~seen)
+    if constant is not None:
+        part = np.where(seen, constant.total / safe, np.nan)
+        out["time_background"] = _shaped(grid, part, unit, ~seen, constant.variance / safe**2)
     return sc.DataGroup(out)
 
 

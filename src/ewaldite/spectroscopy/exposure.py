@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,9 @@ class Exposure:
         dims (member, 2), (reading + 1), int64.
     relative:
         Relative variance of a reading; dims (reading), float64.
+    live:
+        How long a pixel could count what seems to have scattered in a step with an energy of an
+        interval, all its pulses together; dims (step · interval), s. Empty if it is not known.
     """
 
     a3: FloatArray
@@ -56,6 +59,7 @@ class Exposure:
     members: IntArray
     bounds: IntArray
     relative: FloatArray
+    live: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return int(self.a3.size)
@@ -90,7 +94,9 @@ class Exposure:
         return out
 
 
-def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
+def exposure(
+    flux: Flux, a3: ArrayLike, a4: ArrayLike, live: ArrayLike | None = None
+) -> Exposure:
     """Steps of a run.
 
     Parameters
@@ -100,6 +106,8 @@ def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
     a3, a4:
         Rotation of the sample with its offset, and tank angle, of every step; dims (step) or
         one number, degrees.
+    live:
+        See :attr:`Exposure.live`; dims (step, interval), s.
 
     Returns
     -------
@@ -132,6 +140,7 @@ def exposure(flux: Flux, a3: ArrayLike, a4: ArrayLike) -> Exposure:
         members=np.ascontiguousarray(members, np.int64),
         bounds=bounds.astype(np.int64),
         relative=relative,
+        live=np.zeros(0) if live is None else np.asarray(live, np.float64).ravel(),
     )
 
 
@@ -194,4 +203,5 @@ def join(parts: Sequence[Exposure]) -> Exposure:
             [[0], *(p.bounds[1:] + m for p, m in zip(parts, members, strict=False))]
         ).astype(np.int64),
         relative=np.concatenate([p.relative for p in parts]),
+        live=np.concatenate([p.live for p in parts]),
     )

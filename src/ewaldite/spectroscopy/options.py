@@ -15,6 +15,7 @@ from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_options import (
     BackgroundOptions,
     NormaliseOptions,
+    TimeBackgroundOptions,
     VanadiumOptions,
 )
 from ewaldite.spectroscopy.export_options import ExportOptions
@@ -192,6 +193,7 @@ class SpectroscopyOptions(Section):
     calibrate: CalibrateOptions = CalibrateOptions()
     vanadium: VanadiumOptions | None = None
     background: BackgroundOptions | None = None
+    time_background: TimeBackgroundOptions | None = None
     normalise: NormaliseOptions = NormaliseOptions()
     cut: list[Cut] = Field(default_factory=list)
     computing: ComputingOptions = ComputingOptions()

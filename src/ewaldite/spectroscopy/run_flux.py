@@ -67,13 +67,22 @@ def run_pulses(converter: Converter, start: float, end: float) -> Pulses:
     period = converter.primary.frames.period
     log = converter.pulses.charge
     if log is None:
-        first = start - period * np.ceil(converter.primary.frames.earliest / period + 2)
-        time = np.arange(first, end + period / 2, period)
-        charge = np.ones(time.size)
-    else:
-        time, charge = log.time, np.maximum(log.value, 0.0)
+        return regular_pulses(converter, start, end)
+    time, charge = log.time, np.maximum(log.value, 0.0)
     keep = converter.pulses.flags(time, converter.bits, period) == 0
-    return Pulses(time, charge, keep, log is not None)
+    return Pulses(time, charge, keep, True)
+
+
+def regular_pulses(converter: Converter, start: float, end: float) -> Pulses:
+    """Pulses of equal charge, one a period, as time goes by with protons and without.
+
+    Arguments as for :func:`run_pulses`.
+    """
+    period = converter.primary.frames.period
+    first = start - period * np.ceil(converter.primary.frames.earliest / period + 2)
+    time = np.arange(first, end + period / 2, period)
+    keep = converter.pulses.flags(time, converter.bits, period) == 0
+    return Pulses(time, np.ones(time.size), keep, False)
 
 
 @dataclass(frozen=True)

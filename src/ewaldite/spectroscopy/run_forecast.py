@@ -18,13 +18,16 @@ from ewaldite.spectroscopy.event_ranges import event_shards
 from ewaldite.spectroscopy.options import SECTION
 from ewaldite.spectroscopy.step_needs import (
     GROUPS,
+    PARTS,
     Workload,
     background_need,
     coverage_need,
     event_need,
     held_bytes,
     program_bytes,
+    root_bytes,
     tally_need,
+    time_background_need,
 )
 
 # Files that are opened to see how many events they have; of others the size tells
@@ -34,6 +37,8 @@ _CELLS = 200 * 13_500 * 300
 _PARTS = 26
 # Most events of an empty run at once: those of a sample that stands at ten rotations
 _EFFORT = 5_000_000
+# Groups of pixels that can have a level of the time-independent background
+GROUPS_OF = {"instrument": 1, "arc": 5, "triplet": 45, "tube": 135}
 _REMEDY = "Make [[cut]] '{}' of fewer bins"
 
 
@@ -156,7 +161,14 @@ def _need(
     elif what == "background" and name:
         largest = min(sizes.empty, _EFFORT)
         need = background_need(bins, sizes.empty, largest, replace(work, shards=_PARTS))
-    elif what == "runs":
+    elif what == "time" and name != "background":
+        cut_name = name.removeprefix("background ")
+        bins, remedy = sizes.bins.get(cut_name, 0), _REMEDY.format(cut_name)
+        parts = min(PARTS, _groups(context))
+        work = Workload(parts, min(processors, parts))
+        need = time_background_need(bins, _groups(context), work)
+    elif what in ("runs", "time"):
+        remedy = ""
         need = tally_need(len(context.options.run), work)
     else:
         given = context.options.vanadium
@@ -170,5 +182,13 @@ def _need(
                 cells=_CELLS if context.options.mask.of_crystal else 0,
                 empty=sizes.empty,
             )
+        if what == "cut" and context.options.time_background is not None:
+            held += root_bytes(bins, _groups(context))
         return StepNeed(step, Need(base=program_bytes(), worker=held), remedy=remedy)
     return StepNeed(step, executor.need(need), shards=shards, remedy=remedy)
+
+
+def _groups(context: Context) -> int:
+    """Most groups of pixels with a level of their own."""
+    given = context.options.time_background
+    return 1 if given is None else GROUPS_OF[given.group]

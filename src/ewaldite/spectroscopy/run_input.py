@@ -18,10 +18,16 @@ from ewaldite.spectroscopy.converted import Converted
 from ewaldite.spectroscopy.cut_grid import CutGrid
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.exposure import Exposure, exposure
+from ewaldite.spectroscopy.live_time import live_time
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
 from ewaldite.spectroscopy.plain_table import is_plain
 from ewaldite.spectroscopy.raw_run import RawRun, open_raw_run
-from ewaldite.spectroscopy.run_flux import MonitorReading, run_pulses
+from ewaldite.spectroscopy.run_flux import (
+    MonitorReading,
+    Pulses,
+    regular_pulses,
+    run_pulses,
+)
 from ewaldite.spectroscopy.steps import Steps, find_steps, finest_turn
 
 #: Events at once: 40 MB of columns.
@@ -50,6 +56,11 @@ class RunInput(RawRun):
         alive = [source.size > 0 for source in self.raw.sources]
         sizes = [triplet.detector_number.size for triplet in self.raw.triplets]
         return np.asarray((self.converter.pixel_flags == 0) & np.repeat(alive, sizes))
+
+    @property
+    def pulses(self) -> Pulses:
+        """Pulses as time goes by: the live time of the detectors, in periods."""
+        return regular_pulses(self.converter, self.start, self.end)
 
     def steps(self, turn: float) -> Steps:
         """Steps of the rotation; see :func:`~ewaldite.spectroscopy.steps.find_steps`."""
@@ -81,7 +92,8 @@ class RunInput(RawRun):
         flux = self.reading.flux(steps, energy_step)
         sample = self.converter.sample
         offset = 0.0 if sample is None else sample.offset
-        exposed = exposure(flux, steps.a3 + offset, steps.a4)
+        live = live_time(flux.intervals, self.converter.primary, self.pulses, steps)
+        exposed = exposure(flux, steps.a3 + offset, steps.a4, live)
         return mask_cells(exposed, self.converter, flux.intervals, steps)
 
     def events(

@@ -56,6 +56,7 @@ FloatArray = NDArray[np.float64]
 #: bin has been met or a pass has met no new one.
 CELLS = 30_000_000
 _POINTS = 2000
+_VARIANCES = ("counting_variance", "common_variance")
 _LEAST = 1e-4
 _KINDS = {"transverse": kernel.TRANSVERSE, "longitudinal": kernel.LONGITUDINAL}
 
@@ -166,7 +167,9 @@ class SampleFactors:
         lost = ~(factor > _LEAST * largest)
         inverse = number / np.where(lost, np.nan, factor)
         out = dict(data.items())
-        for name in ("S", "lower", "upper", "counting_variance", "common_variance"):
+        for name in ("S", "lower", "upper", "time_background", *_VARIANCES):
+            if name not in data:
+                continue
             square = name.endswith("variance")
             out[name] = _scaled(data[name], inverse**2 if square else inverse, lost)
             if not square and unit is not None:

@@ -10,12 +10,15 @@ with V the variance of counting. R is sparse. Where it has too many entries, nei
 columns are joined by :math:`R_b = \sqrt{\sum_x R_{bx}^2}`: the variance of each bin stays
 exact, and the covariance of two becomes an upper limit (Cauchy and Schwarz), so that no error
 of a sum of bins comes out too small.
+
+What is subtracted has errors that are no share of S. They are a root A of their own, in the
+unit of S, whose covariance :math:`\sum_x A_{bx} A_{b'x}` is added.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,12 +49,18 @@ class SharedErrors:
         Names of what the errors are from.
     exact:
         Whether covariances from a cause are exact, or upper limits.
+    absolute:
+        A, of what is constant in time; sparse (bin, source); None where nothing is subtracted.
+    absolute_exact:
+        Whether covariances of it are exact, or upper limits.
     """
 
     relative: csr_array
     cause: NDArray[np.int64]
     causes: tuple[str, ...]
     exact: tuple[bool, ...]
+    absolute: csr_array | None = None
+    absolute_exact: bool = True
 
     @classmethod
     def of(cls, covered: Coverage, amount: int = COVERAGE, most: int = MOST) -> SharedErrors:
@@ -82,7 +91,7 @@ class SharedErrors:
             else:
                 kept = False
                 part = csr_array((np.sqrt(total[:, amount]) * inverse)[:, None])
-            parts.append((name, *_joined(part, most, kept)))
+            parts.append((name, *joined(part, most, kept)))
         modes = csr_array(covered.by_mode(amount) * inverse[:, None])
         parts.append(("vanadium's monitor", modes, True))
         parts = [p for p in parts if p[1].nnz]
@@ -94,14 +103,29 @@ class SharedErrors:
             tuple(p[2] for p in parts),
         )
 
+    def subtracting(self, root: csr_array, exact: bool, most: int = MOST) -> SharedErrors:
+        """Copy with the errors of what is subtracted.
+
+        Parameters
+        ----------
+        root:
+            A; sparse (bin, source), in the unit of S.
+        exact:
+            Whether covariances of it are.
+        most:
+            Entries to keep.
+        """
+        kept, still = joined(root, most, exact)
+        return replace(self, absolute=kept, absolute_exact=still)
+
     def to_scipp(self) -> sc.DataGroup[Any]:
-        """Entries of R as a table, with what they are from."""
+        """Entries of R, and of A where there are any, as tables, with what they are from."""
         table = self.relative.tocoo()
 
         def column(values: NDArray[Any], kind: str, dim: str = "term") -> sc.Variable:
             return sc.array(dims=[dim], values=values.astype(kind), unit=None)
 
-        return sc.DataGroup(
+        out = sc.DataGroup(
             {
                 "bin": column(table.row, "int32"),
                 "source": column(table.col, "int32"),
@@ -114,6 +138,18 @@ class SharedErrors:
                 "bins": int(self.relative.shape[0]),
             }
         )
+        if self.absolute is not None:
+            more = self.absolute.tocoo()
+            out["subtracted"] = sc.DataGroup(
+                {
+                    "bin": column(more.row, "int32"),
+                    "source": column(more.col, "int32"),
+                    "error": column(more.data, "float32"),
+                    "sources": int(more.shape[1]),
+                    "exact": self.absolute_exact,
+                }
+            )
+        return out
 
     @classmethod
     def from_scipp(cls, stored: Mapping[str, Any]) -> SharedErrors:
@@ -127,11 +163,35 @@ class SharedErrors:
         cause = stored["cause"].values.astype(np.int64)
         place = (stored["bin"].values, stored["source"].values)
         values = stored["relative"].values.astype(np.float64)
-        relative = csr_array((values, place), shape=(int(stored["bins"]), cause.size))
-        return cls(relative, cause, tuple(stored["causes"]), tuple(stored["exact"]))
+        bins = int(stored["bins"])
+        relative = csr_array((values, place), shape=(bins, cause.size))
+        plain = cls(relative, cause, tuple(stored["causes"]), tuple(stored["exact"]))
+        if "subtracted" not in stored:
+            return plain
+        more = stored["subtracted"]
+        values = more["error"].values.astype(np.float64)
+        place = (more["bin"].values, more["source"].values)
+        absolute = csr_array((values, place), shape=(bins, int(more["sources"])))
+        return replace(plain, absolute=absolute, absolute_exact=bool(more["exact"]))
 
 
-def _joined(part: csr_array, most: int, exact: bool) -> tuple[csr_array, bool]:
+def joined(part: csr_array, most: int, exact: bool) -> tuple[csr_array, bool]:
+    """Join neighbouring columns of a root until it has few enough entries.
+
+    Parameters
+    ----------
+    part:
+        Sparse (bin, source).
+    most:
+        Entries that are enough; one column is left where there are more bins.
+    exact:
+        Whether covariances of it are exact.
+
+    Returns
+    -------
+    :
+        The same or a narrower one of the same variances, and whether covariances are exact.
+    """
     found, joined = part, False
     while found.nnz > most and found.shape[1] > 1:
         rows = np.repeat(np.arange(found.shape[0], dtype=np.int32), np.diff(found.indptr))

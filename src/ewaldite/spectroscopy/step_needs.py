@@ -17,6 +17,8 @@ from ewaldite.spectroscopy.reduce_events import SLAB
 
 #: The program with its compiled loops, bytes.
 PROGRAM = 285_000_000
+#: Parts of a constant background.
+PARTS = 8
 #: Of an open run: its pixels, logs and pulses.
 RUN = 15_000_000
 # Of an event of a slab: number and time as read, pixel, step, wavenumber, time, weight,
@@ -24,6 +26,8 @@ RUN = 15_000_000
 _EVENT = 8 + 4 + 4 + 8 + 8 + 8 + 1 + 16
 _PIXELS = 13_500
 _TERM = 24
+# Of an entry of a sparse matrix
+_ENTRY = 12
 # Pixels, or readings of the monitor, that a bin is made of: a few hundred
 _TERMS_OF_BIN = 600
 # Groups of pixels that share errors: final energies of all arcs, in steps of 0.03 meV
@@ -100,6 +104,26 @@ def background_need(bins: int, events: int, largest: int, work: Workload) -> Nee
     """
     held = events * _KEPT
     return _summed(bins * 3 * 8, bins * 6 * 8 + largest * _TURNED, work, base=held)
+
+
+def time_background_need(bins: int, groups: int, work: Workload) -> Need:
+    """Constant background of a cut with levels of so many groups.
+
+    A worker has the columns of its groups, as they are made and joined; in the end all are held
+    twice.
+    """
+    parts = max(work.shards, 1)
+    found = bins * -(-groups // parts) * _ENTRY
+    kept = min(found, max(TERMS // parts, bins) * _ENTRY)
+    making = bins * (COLUMNS + 4) * 8 + 3 * found
+    need = _summed(bins * 8 + kept, making, work)
+    ending = program_bytes() + bins * 8 + 2 * parts * kept
+    return Need(base=max(need.base, ending), worker=making, result=need.result)
+
+
+def root_bytes(bins: int, groups: int) -> int:
+    """Of the errors of a constant background, while a cut is finished with them."""
+    return 4 * min(bins * groups, max(TERMS, PARTS * bins)) * _ENTRY
 
 
 def _summed(one: int, making: int, work: Workload, base: int = 0) -> Need:

@@ -26,6 +26,7 @@ from ewaldite.spectroscopy.cut_steps import (
     cover,
     expose,
     finish_cut,
+    spread_time_background,
     sum_events,
     turn_background,
 )
@@ -38,6 +39,7 @@ from ewaldite.spectroscopy.run_steps import tally_shards, view_runs
 from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.sharded import tidy
+from ewaldite.spectroscopy.time_level_step import LEVEL, level_shards, measure_level
 from ewaldite.spectroscopy.vanadium_step import (
     EMPTY,
     VANADIUM,
@@ -62,8 +64,8 @@ def workflow(context: Context) -> list[Step]:
     Returns
     -------
     :
-        The steps in order: vanadium and background where there are any, then cut by cut
-        exposure, events, coverage, background, and the cut itself; last what the report shows
+        The steps in order: vanadium and backgrounds where there are any, then cut by cut
+        exposure, events, coverage, backgrounds, and the cut itself; last what the report shows
         of the runs.
     """
     steps = _common(context)
@@ -97,6 +99,18 @@ def _common(context: Context) -> list[Step]:
                 (context.out / VANADIUM,),
                 {"vanadium": options.vanadium, **_reading(context, *files)},
                 lambda: make_vanadium(context),
+            )
+        )
+    if options.time_background is not None:
+        inputs = {"time_background": options.time_background, **_of_runs(context)}
+        steps.append(
+            Step(
+                "time background",
+                (),
+                (context.out / LEVEL,),
+                inputs,
+                lambda: measure_level(context, inputs),
+                lambda: tidy(level_shards(context)),
             )
         )
     if options.background is not None:
@@ -191,6 +205,22 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             )
         )
         needs.append(background)
+    if options.time_background is not None:
+        constant = f"time background {name}"
+        steps.append(
+            Step(
+                constant,
+                ("time background", exposure),
+                (paths.time_background,),
+                {
+                    "estimator": options.normalise.estimator,
+                    "device": options.computing.device,
+                },
+                lambda: spread_time_background(context, cut),
+                lambda: tidy(paths.time_background_shards),
+            )
+        )
+        needs.append(constant)
     steps.append(
         Step(
             f"cut {name}",
