@@ -68,8 +68,19 @@ def test_units() -> None:
     [
         ({"bins": {"h": [-3, 3, 0.05]}}, "must name its axes"),
         ({"bins": {"h": [-3, 3, 0.07], "energy_transfer": [-1, 3, 0.05]}}, "no whole number"),
-        ({"bins": {"h": [3, -3, 0.05], "energy_transfer": [-1, 3, 0.05]}}, "no whole number"),
-        ({"integrate": {"k": [0.1, -0.1]}}, "from 0.1 to -0.1"),
+        (
+            {"bins": {"h": [3, -3, 0.05], "energy_transfer": [-1, 3, 0.05]}},
+            "from 3 to -3: the last edge must be above the first",
+        ),
+        (
+            {"integrate": {"k": [0.1, -0.1]}},
+            "from 0.1 to -0.1: its upper limit must be above its lower one",
+        ),
+        ({"integrate": {"energy": [0, 1]}}, "did you mean 'energy_transfer'"),
+        (
+            {"axes": ["h", "-2h"], "bins": {"h": [0, 1, 0.1], "-2h": [0, 1, 0.1]}},
+            "depend on one another: h, -2h",
+        ),
         ({"integrate": {"h": [-0.1, 0.1]}}, "an axis and integrated"),
         ({"integrate": {"q": [-0.1, 0.1]}}, "no sum of"),
         ({"axes": ["h", "h"]}, "twice"),

@@ -74,6 +74,29 @@ def test_all_options_as_text_are_the_same_options(tmp_path: Path) -> None:
             "hkl = [1, 0, 0]\na3 = 1\nA4 = 2",
             "two are needed",
         ),
+        (
+            "[primary]\nearliest_at_sample = '143 mm'",
+            r"'earliest_at_sample' in \[primary\] is not in units of s: .* \(found '143",
+        ),
+        ("[primary]\nemission_time = '1.7'", r"'emission_time' .* is no number with a unit"),
+        ("[primary]\nemission_time = 1.7", r"'emission_time' .* text in quotes, with its unit"),
+        (
+            "[vanadium]\nfile = 'v.nxs'\nshape = 'cylinder'\nradius = '-5 mm'",
+            r"'radius' in \[vanadium\] should be above zero \(found '-5 mm'",
+        ),
+        (
+            "[[calibration.tube]]\narc = 1\nchannel = 1\ntube = 1\noffset = '1 deg'",
+            r"'offset' in \[\[calibration.tube\]\] number 1 is not in units of m",
+        ),
+        (
+            "[[cut]]\nname = 'a'\naxes = ['Q']\nbins = { Q = [0, 1, 0] }",
+            r"'Q' \(item 3\) in \[cut.bins\] of \[\[cut\]\] number 1 should be greater than 0",
+        ),
+        (
+            "[[cut]]\nname = 'a'\naxes = ['h', 'k', 'l', 'Q', 'energy_transfer']\nbins = {}",
+            r"'axes' in \[\[cut\]\] number 1 should have at most 4 items, not 5",
+        ),
+        ("[sample]\ncell = '5 5 5'", r"'cell' in \[sample\] should be a list of numbers"),
         ("[mask]\ntimes = [[3, 2]]", "3.0 is not before 2.0"),
         ("[mask]\ntube_ends = -1", r"'tube_ends' in \[mask\] should be greater"),
         ("[[mask.polygon]]\nname = 'a b'\naxes = ['h', 'k']\nvertices = []", "must begin with"),

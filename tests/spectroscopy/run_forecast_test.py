@@ -67,7 +67,7 @@ def test_many_bins_need_memory_and_say_so(written: Path) -> None:
 @pytest.mark.parametrize("file", ["sample", "v", "empty"])
 def test_a_missing_file_is_told_before_any_work(written: Path, file: str) -> None:
     run = context(written, f'"{file}.nxs"', '"lost.nxs"')
-    with pytest.raises(UserError, match=r"lost\.nxs: there is no such file"):
+    with pytest.raises(UserError, match=r"lost\.nxs \(.* file\): there is no such file"):
         forecast_run(run, workflow.stale(run))
 
 

@@ -15,6 +15,7 @@ from ewaldite.errors import UserError
 from ewaldite.io.nexus import read_info
 from ewaldite.plot.cut_parts import s_label
 from ewaldite.spectroscopy import sample_factors as module
+from ewaldite.spectroscopy.checks import check
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.cut import Cut, make_cut
 from ewaldite.spectroscopy.cut_setup import CutSetup, set_up_cut
@@ -23,7 +24,7 @@ from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.run_input import open_run
 from ewaldite.spectroscopy.sample_factor_options import SampleFactorOptions
 from ewaldite.spectroscopy.sample_factors import sample_factors
-from ewaldite.spectroscopy.workflow import check, reduce_cuts
+from ewaldite.spectroscopy.workflow import reduce_cuts
 from ewaldite.tables.magnetic import PER_BOHR_MAGNETON, form_factor
 from spectroscopy.simulated_files import (
     PARKED,
@@ -225,7 +226,7 @@ def test_b_and_u_are_the_same() -> None:
 )
 def test_mistakes_are_told_before_the_work(folder: Path, text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        check(configured(folder, f"[sample_factors]\n{text}"))
+        check(configured(folder, f"[sample_factors]\n{text}"), folder)
 
 
 @pytest.mark.parametrize(

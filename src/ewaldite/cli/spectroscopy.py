@@ -85,9 +85,10 @@ def run(
     """Do everything that is not done yet: raw files to cuts, with pictures and a report."""
     from ewaldite.cli.spectroscopy_export import export_formats
     from ewaldite.spectroscopy import workflow
+    from ewaldite.spectroscopy.checks import check
 
     options = _options(config, computing)
-    workflow.check(options)
+    check(options, config.parent)
     if dry_run:
         _say_what_would_be_done(options, config.parent)
         return
@@ -140,6 +141,7 @@ def cut(
 ) -> None:
     """Make these cuts only, from what a run has finished: cuts/NAME.nxs and NAME.png."""
     from ewaldite.spectroscopy import workflow
+    from ewaldite.spectroscopy.checks import check
     from ewaldite.spectroscopy.cut_record import choose_cuts, options_of
 
     if config.suffix == ".nxs":
@@ -148,7 +150,7 @@ def cut(
     else:
         options, base = _options(config, computing), config.parent
     options, chosen = choose_cuts(options, names)
-    workflow.check(options)
+    check(options, base)
     steps = [f"cut {one.name}" for one in chosen]
     if dry_run:
         _say_what_would_be_done(options, base, steps)

@@ -12,6 +12,16 @@ from ewaldite.errors import UserError
 Options = TypeVar("Options", bound=BaseModel)
 Names = tuple[str | int, ...]
 
+_WORDS = {
+    "Input ": "",
+    "String ": "",
+    "List ": "",
+    "Tuple ": "",
+    " after validation": "",
+    "a valid tuple": "a list of numbers",
+    "a valid dictionary": "a table",
+}
+
 
 def validated(model: type[Options], given: dict[str, Any], asked: str) -> Options:
     """Make options of what was read from a file.
@@ -61,9 +71,12 @@ def _said(loc: Names, kind: str, message: str, value: object, root: type[BaseMod
         return f"there is no option {_place((*names, loc[-1]))}{guess}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
+    if kind == "string_type":
+        message = "should be text in quotes, with its unit if it has one"
     if kind == "string_pattern_mismatch":
         message = "must begin with a letter or digit and hold only letters, digits and _ - + ."
-    message = message.removeprefix("Input ").removeprefix("String ")
+    for spoken, plain in _WORDS.items():
+        message = message.replace(spoken, plain)
     shown = f" (found {value!r})" if isinstance(value, str | int | float) else ""
     return f"{place} {message}{shown}"
 
@@ -74,13 +87,18 @@ def _path(loc: Names, root: type[BaseModel]) -> tuple[Names, type[BaseModel]]:
     Also the model that the place belongs to.
     """
     names: list[str | int] = []
-    model = root
+    model, free = root, False
     for part in loc:
         if isinstance(part, int):
             names.append(part + 1)
+        elif free and part != "[key]":
+            names.append(part)
+            free = False
         elif part in model.model_fields:
             names.append(part)
-            model = _model_of(model.model_fields[part].annotation) or model
+            annotation = model.model_fields[part].annotation
+            free = getattr(annotation, "__origin__", None) is dict
+            model = _model_of(annotation) or model
     return tuple(names), model
 
 

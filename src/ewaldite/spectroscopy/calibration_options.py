@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from ewaldite.model.quantity import parse_quantity
-from ewaldite.run.section import Section
+from ewaldite.run.section import Section, in_units_of
 from ewaldite.spectroscopy.calibration import (
     Calibration,
     ModuleCalibration,
     TubeCalibration,
 )
+
+Shift = Annotated[str, in_units_of("m")]
 
 
 class TubeOptions(Section):
@@ -22,9 +25,9 @@ class TubeOptions(Section):
     channel: int = Field(ge=1, le=9, description="from 1, at the smallest A4")
     tube: int = Field(ge=1, description="from 1, as the file stores them")
     gain: float = Field(1.0, gt=0, description="true length by nominal one")
-    offset: str = Field("0 mm", description="towards larger A4")
+    offset: Shift = Field("0 mm", description="towards larger A4")
     gain_error: float | None = Field(None, description="standard error, for the record")
-    offset_error: str | None = Field(None, description="standard error, for the record")
+    offset_error: Shift | None = Field(None, description="standard error, for the record")
 
 
 class ModuleOptions(Section):
@@ -33,11 +36,11 @@ class ModuleOptions(Section):
     arc: int = Field(ge=1, le=5, description="from 1, of 2.7 meV")
     module: int = Field(ge=1, le=3, description="1 holds channels 1 to 3")
     angle: float = Field(0.0, description="about the vertical, degrees")
-    along: str = Field("0 mm", description="shift away from the sample")
-    across: str = Field("0 mm", description="shift towards larger A4")
+    along: Shift = Field("0 mm", description="shift away from the sample")
+    across: Shift = Field("0 mm", description="shift towards larger A4")
     angle_error: float | None = Field(None, description="standard error, for the record")
-    along_error: str | None = Field(None, description="standard error, for the record")
-    across_error: str | None = Field(None, description="standard error, for the record")
+    along_error: Shift | None = Field(None, description="standard error, for the record")
+    across_error: Shift | None = Field(None, description="standard error, for the record")
 
 
 class CalibrationOptions(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from typing import Annotated, Any
@@ -56,6 +57,11 @@ class Cut(Section):
             wrong = sorted(set(self.bins) ^ set(self.axes))
             raise ValueError(f"bins in {where} must name its axes, no other: {wrong}")
         for name, (low, high, step) in self.bins.items():
+            if not low < high:
+                raise ValueError(
+                    f"bins of '{name}' in {where} go from {low:g} to {high:g}: the last edge "
+                    "must be above the first"
+                )
             number = (high - low) / step
             if number < 1 - _WHOLE or abs(number - round(number)) > _WHOLE * number:
                 raise ValueError(
@@ -64,14 +70,23 @@ class Cut(Section):
                 )
         for name, (low, high) in self.integrate.items():
             if not low < high:
-                raise ValueError(f"integrate '{name}' in {where} from {low:g} to {high:g}")
+                raise ValueError(
+                    f"integrate '{name}' in {where} goes from {low:g} to {high:g}: its upper "
+                    "limit must be above its lower one"
+                )
             if name in self.axes:
                 raise ValueError(f"'{name}' in {where} is an axis and integrated over")
         for name in (*self.axes, *self.integrate):
             if coefficients(name) is None:
+                near = difflib.get_close_matches(name, QUANTITIES, n=1, cutoff=0.5)
+                guess = f" (did you mean '{near[0]}'?)" if near else ""
                 raise ValueError(
                     f"'{name}' in {where} is no sum of {', '.join(QUANTITIES)}, as 'h+0.5k'"
+                    f"{guess}"
                 )
+        sums = np.array([coefficients(name) for name in self.axes])
+        if np.linalg.matrix_rank(sums) < len(self.axes):
+            raise ValueError(f"axes in {where} depend on one another: {', '.join(self.axes)}")
         return self
 
     @property

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ewaldite.run.section import Section
+from ewaldite.run.section import Section, in_units_of
+
+Length = Annotated[str, in_units_of("mm", positive=True)]
 
 
 class NormaliseOptions(Section):
@@ -22,7 +24,7 @@ class NormaliseOptions(Section):
     minimum_counts: float = Field(
         25.0, ge=1, description="monitor counts of a run below which an energy is left out"
     )
-    amount: str | None = Field(
+    amount: Annotated[str, in_units_of("mol", positive=True)] | None = Field(
         None, description="of formula units in the beam, as '0.01 mol', for S per formula unit"
     )
     point_group: str | None = Field(
@@ -37,10 +39,10 @@ class BackgroundOptions(Section):
     transmission: float = Field(
         1.0, gt=0, description="what the sample lets through of it, and of other beam or time"
     )
-    radius: str | None = Field(
+    radius: Length | None = Field(
         None, description="of a cylindrical sample, as '4 mm': its attenuation by angle"
     )
-    attenuation: str | None = Field(
+    attenuation: Annotated[str, in_units_of("1/mm")] | None = Field(
         None, description="of the sample at 25.3 meV, as '0.05 /mm', taken to go with 1/v"
     )
 
@@ -70,16 +72,16 @@ class VanadiumOptions(Section):
     shape: Literal["cylinder", "plate", "none"] = Field(
         "none", description="for self-shielding; none: it is left out"
     )
-    radius: str | None = Field(None, description="of a cylinder, as '5 mm'")
-    thickness: str | None = Field(None, description="of a plate, as '1 mm'")
+    radius: Length | None = Field(None, description="of a cylinder, as '5 mm'")
+    thickness: Length | None = Field(None, description="of a plate, as '1 mm'")
     normal: float = Field(
         0.0, description="of a plate: its normal from the beam, towards +x; degrees"
     )
     temperature: float = Field(293.0, ge=0, description="K, for the Debye–Waller factor")
-    mass: str | None = Field(
+    mass: Annotated[str, in_units_of("g", positive=True)] | None = Field(
         None, description="in the beam, as '2.1 g': then S is absolute; else relative"
     )
-    pulse_width: str | None = Field(
+    pulse_width: Annotated[str, in_units_of("s")] | None = Field(
         None,
         description="pixels whose final energy is so near to an end of the band are left out; "
         "default: how long spinning pulse-shaping choppers are open, else [primary] tau",

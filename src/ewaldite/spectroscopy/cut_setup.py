@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ewaldite.crystal.symmetry import space_group
+from ewaldite.crystal.symmetry import SpaceGroup, space_group
 from ewaldite.errors import UserError
 from ewaldite.model.experiment import IntArray
 from ewaldite.spectroscopy.backend import Backend
@@ -26,6 +27,9 @@ from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.pixels import Pixels, pixels
 from ewaldite.spectroscopy.run_input import RunInput
 from ewaldite.spectroscopy.steps import Steps
+
+# Neither lattice nor translations
+_POINT_GROUP = re.compile(r"[-/m12346 ]*[m12346][-/m12346 ]*")
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,32 @@ def set_up_cut(
 def operations_of(cut: Cut, options: SpectroscopyOptions) -> IntArray | None:
     """Rotations that fold a cut, dims (operation, 3, 3); None for none."""
     group = cut.fold or options.normalise.point_group
-    return None if group is None else space_group(group).point_operations
+    return None if group is None else group_of(group).point_operations
+
+
+def group_of(name: str) -> SpaceGroup:
+    """Group that folds a cut.
+
+    Parameters
+    ----------
+    name:
+        Number or symbol of a space group, or symbol of a point group, as ``"4/mmm"``, which is
+        that of the primitive lattice.
+
+    Raises
+    ------
+    UserError
+        If it is not known.
+    """
+    try:
+        return space_group(name)
+    except UserError:
+        if not _POINT_GROUP.fullmatch(name):
+            raise
+    try:
+        return space_group(f"P {name.strip()}")
+    except UserError:
+        return space_group(name)
 
 
 def _pixels(
@@ -191,11 +220,17 @@ def _pixels(
                 "their detectors are not the same",
                 "Reduce them one by one.",
             )
-        keep &= run.keep
+        keep = keep & run.keep
     notes = ["no vanadium: N_b is 1, arcs are not comparable"]
     backend = Backend.ones(one.detector_number)
     if efficiency is not None:
         backend = efficiency.backend
         notes = list(efficiency.check(one, runs[0].raw.path.name))
+    if not np.any(keep):
+        raise UserError(
+            f"reduce {runs[0].raw.path.name}",
+            "the masks leave no pixel",
+            "Loosen tube_ends, dead, pixels or file of [mask].",
+        )
     of_run = backend.of(one.detector_number, keep)
     return pixels(one.direction, one.k_f, one.final_energy, of_run), backend.unit, notes

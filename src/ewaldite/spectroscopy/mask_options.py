@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ewaldite.run.section import Section
+from ewaldite.run.section import Section, in_units_of
 
+Time = Annotated[str, in_units_of("s")]
 MaskName = Field(pattern=r"^[A-Za-z]\w*$", max_length=40, description="name of the mask")
 Axis = Literal["h", "k", "l", "Q", "energy_transfer", "incident_energy", "A4"]
 
@@ -17,8 +18,8 @@ class WindowOptions(Section):
     """An interval of the time since the last pulse that is left out: the prompt pulse, say."""
 
     name: str = MaskName
-    start: str = Field(description="with unit, as in '0 ms'")
-    stop: str = Field(description="with unit, as in '2.5 ms'")
+    start: Time = Field(description="with unit, as in '0 ms'")
+    stop: Time = Field(description="with unit, as in '2.5 ms'")
 
 
 class PolygonOptions(Section):
@@ -49,7 +50,7 @@ class EventMaskOptions(Section):
     minimum_charge: float = Field(
         0.1, ge=0, lt=1, description="smallest proton charge of a pulse that counts / median"
     )
-    chopper_delay: str = Field(
+    chopper_delay: Time = Field(
         "50 us", description="largest deviation of a chopper's delay from its median"
     )
     chopper_speed: float = Field(

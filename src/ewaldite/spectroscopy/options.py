@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from ewaldite.run.options import Device, RunOptions
-from ewaldite.run.section import Section
+from ewaldite.run.section import Section, in_units_of
 from ewaldite.spectroscopy.calibrate.options import CalibrateOptions
 from ewaldite.spectroscopy.calibration_options import CalibrationOptions
 from ewaldite.spectroscopy.cut import Cut
@@ -22,6 +22,9 @@ from ewaldite.spectroscopy.export_options import ExportOptions
 from ewaldite.spectroscopy.mask_options import EventMaskOptions
 from ewaldite.spectroscopy.sample_factor_options import SampleFactorOptions
 
+Time = Annotated[str, in_units_of("s")]
+Angle = Annotated[str, in_units_of("deg")]
+Length = Annotated[str, in_units_of("m", positive=True)]
 Cell = tuple[float, float, float, float, float, float]
 Vector = tuple[float, float, float]
 
@@ -43,8 +46,8 @@ class RunFileOptions(Section):
     a3: str | None = Field(
         None, description="sample table, as '12.5 deg', or the path of its log in the entry"
     )
-    a4: str | None = Field(None, description="detector tank, as '50 deg'; default: its log")
-    longest_gap: str = Field(
+    a4: Angle | None = Field(None, description="detector tank, as '50 deg'; default: its log")
+    longest_gap: Time = Field(
         "2 s", description="entries of a3, a4 further apart hold instead of being joined"
     )
     geometry: Path | None = Field(
@@ -53,7 +56,7 @@ class RunFileOptions(Section):
     frames: Literal["detection", "source"] = Field(
         "detection", description="event_time_zero is the last pulse before, or the source pulse"
     )
-    until: str | None = Field(
+    until: Time | None = Field(
         None,
         description="pulses that begin later after the first are left out, as '3600 s'; of a "
         "file that is still being written, the last one there when the reduction began",
@@ -66,25 +69,25 @@ class PrimaryOptions(Section):
     mode: Literal["parked", "spinning", "table"] = Field(
         "parked", description="of the pulse-shaping choppers; table: from all choppers"
     )
-    emission_time: str | None = Field(
+    emission_time: Time | None = Field(
         None, description="mean time of emission; else t0 + t_rise + tau/2"
     )
-    t0: str = Field("0 ms", description="beginning of the emission after the pulse's stamp")
-    t_rise: str = Field("0.29 ms", description="from there to half of the maximum")
-    tau: str = Field("2.86 ms", description="full width of the emission at half maximum")
-    earliest_at_sample: str | None = Field(
+    t0: Time = Field("0 ms", description="beginning of the emission after the pulse's stamp")
+    t_rise: Time = Field("0.29 ms", description="from there to half of the maximum")
+    tau: Time = Field("2.86 ms", description="full width of the emission at half maximum")
+    earliest_at_sample: Time | None = Field(
         None, description="first arrival at the sample, where the choppers do not say it"
     )
-    latest_at_sample: str | None = Field(
+    latest_at_sample: Time | None = Field(
         None, description="last arrival; what is later, up to a period, is forbidden time"
     )
-    psc_time: str | None = Field(
+    psc_time: Time | None = Field(
         None, description="spinning: middle of the opening; default: from the choppers"
     )
-    psc_distance: str | None = Field(
+    psc_distance: Length | None = Field(
         None, description="spinning: from the moderator to between the discs"
     )
-    length: str | None = Field(
+    length: Length | None = Field(
         None, description="from the moderator to the sample; default: the file's"
     )
     wavelengths: tuple[float, float] = Field(
@@ -93,9 +96,9 @@ class PrimaryOptions(Section):
     table: Path | None = Field(
         None, description="table: file of wavelengths by distance and time; default: computed"
     )
-    source_offset: str = Field("0 us", description="time zero: added to the emission")
-    chopper_offset: str = Field("0 us", description="time zero: added to the choppers' times")
-    time_zero: str | None = Field(
+    source_offset: Time = Field("0 us", description="time zero: added to the emission")
+    chopper_offset: Time = Field("0 us", description="time zero: added to the choppers' times")
+    time_zero: Time | None = Field(
         None, description="added to both: how late neutrons are stamped; see calibrate"
     )
 
@@ -151,7 +154,7 @@ class MonitorOptions(Section):
     """The monitor that counts the incident beam."""
 
     name: str = Field("normalization_monitor", description="of its group in the file")
-    offset: str = Field("0 us", description="time zero: added to its times")
+    offset: Time = Field("0 us", description="time zero: added to its times")
     empty: float = Field(
         0.01, ge=0, lt=1, description="bins below this fraction of the fullest are masked"
     )

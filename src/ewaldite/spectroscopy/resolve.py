@@ -167,8 +167,15 @@ def rejection_of(options: EventMaskOptions) -> Rejection:
 def _a3(run: RunFileOptions, raw: RawFile) -> TimeLog:
     if run.a3 is None:
         return raw.a3()
-    # A path in the file, or a number with a unit
-    return raw.a3(run.a3) if run.a3 in raw.entry else _angle(run.a3, "a3")
+    if run.a3 in raw.entry:
+        return raw.a3(run.a3)
+    if not run.a3.lstrip(" +-.")[:1].isdigit():
+        raise UserError(
+            f"take the rotation of the sample in {raw.path} from '{run.a3}' ([[run]] a3)",
+            "the entry has no such log, and it is no angle",
+            "Give the path of a log below the entry, or an angle as '12.5 deg'.",
+        )
+    return _angle(run.a3, "a3")
 
 
 def _angle(text: str, name: str) -> TimeLog:
@@ -179,6 +186,12 @@ def _pixels(options: EventMaskOptions, base: Path) -> PixelRules:
     excluded = list(options.pixels)
     if options.file is not None:
         path = base / options.file
+        if not path.is_file():
+            raise UserError(
+                f"read {path} ([mask] file)",
+                "there is no such file",
+                "See whether its name is right.",
+            )
         try:
             excluded += [int(word) for word in path.read_text(encoding="utf-8").split()]
         except (OSError, ValueError) as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ewaldite.run.section import Section
+from ewaldite.run.section import Section, in_units_of
 
 Polarisation = Literal["none", "isotropic", "transverse", "longitudinal"]
+Square = Annotated[str, in_units_of("angstrom^2")]
 Unit = Literal["same", "mbarn", "muB2/meV", "muB2/eV"]
 
 
@@ -19,10 +20,10 @@ class SampleFactorOptions(Section):
         None, description="magnetic ion whose form factor F² is divided out, as 'Fe2' for Fe²⁺"
     )
     g: float = Field(2.0, gt=0, description="Landé factor of its moment; 2 for spin alone")
-    u_iso: str | None = Field(
+    u_iso: Square | None = Field(
         None, description="Debye–Waller factor exp(-Q² U), as '0.005 angstrom^2'"
     )
-    b_iso: str | None = Field(None, description="in place of u_iso: B = 8π² U")
+    b_iso: Square | None = Field(None, description="in place of u_iso: B = 8π² U")
     polarisation: Polarisation = Field(
         "none",
         description="factor δ - Q̂Q̂: isotropic: 2; along or across the moment: 1 - cos² or 1 + "

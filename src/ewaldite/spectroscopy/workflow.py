@@ -10,18 +10,16 @@ from typing import Any
 
 import scipp as sc
 
-from ewaldite.errors import UserError
 from ewaldite.io.nexus import load
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.executor import Executor
 from ewaldite.run.first_use import say_first_use
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.run.steps import Step, run_steps, stale_steps
+from ewaldite.spectroscopy.checks import check
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.cut import Cut
-from ewaldite.spectroscopy.cut_grid import cut_grid
 from ewaldite.spectroscopy.cut_paths import CutPaths
-from ewaldite.spectroscopy.cut_setup import operations_of
 from ewaldite.spectroscopy.cut_steps import (
     cover,
     expose,
@@ -33,11 +31,9 @@ from ewaldite.spectroscopy.cut_steps import (
 from ewaldite.spectroscopy.live import frozen
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
-from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.run_forecast import forecast_run
 from ewaldite.spectroscopy.run_steps import tally_shards, view_runs
 from ewaldite.spectroscopy.run_view import VIEWS
-from ewaldite.spectroscopy.sample_factors import sample_factors
 from ewaldite.spectroscopy.sharded import tidy
 from ewaldite.spectroscopy.time_level_step import LEVEL, level_shards, measure_level
 from ewaldite.spectroscopy.vanadium_step import (
@@ -258,7 +254,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         For every mistake in the input; finished steps stay finished.
     """
     if only is None:
-        check(context.options)
+        check(context.options, context.base)
     context = replace(context, options=frozen(context.options, context.base))
     context.work.mkdir(parents=True, exist_ok=True)
     say_first_use(context.log)
@@ -277,34 +273,8 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
 def stale(context: Context, only: Sequence[str] | None = None) -> dict[str, str]:
     """Steps that :func:`run` would do now, with the reasons."""
     if only is None:
-        check(context.options)
+        check(context.options, context.base)
     return stale_steps(workflow(context), context.work / "state.json", only)
-
-
-def check(options: SpectroscopyOptions) -> None:
-    """Refuse a configuration that makes nothing.
-
-    Raises
-    ------
-    UserError
-        If there is no run or no cut, two cuts have the same name, or factors of the sample
-        cannot be had.
-    """
-    for what, given in (("[[run]]", options.run), ("[[cut]]", options.cut)):
-        if not given:
-            raise UserError(
-                "reduce to S(Q, ω)", f"the configuration has no {what}", f"Add a {what}."
-            )
-    sample_factors(options.sample_factors, sample_frame(options.sample))
-    names = [cut.name for cut in options.cut]
-    doubled = [name for name in names if names.count(name) > 1]
-    if doubled:
-        raise UserError(
-            "reduce to S(Q, ω)", f"two cuts are called '{doubled[0]}'", "Rename one."
-        )
-    frame = sample_frame(options.sample)
-    for cut in options.cut:
-        cut_grid(cut, None if frame is None else frame.to_hkl, operations_of(cut, options))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from ewaldite.run.section import Section
+from ewaldite.run.section import Section, in_units_of
 
 What = Literal["along-tube", "modules", "time-zero"]
 
@@ -19,7 +19,7 @@ class CalibrateOptions(Section):
         "modules", description="gain and offset of tubes; place of modules; time zero"
     )
     output: Path = Field(Path("calibration.toml"), description="file that is written")
-    window: str | None = Field(
+    window: Annotated[str, in_units_of("s", positive=True)] | None = Field(
         None, description="times looked at on either side of the line; default: 3 ms, parked 6"
     )
     lit: list[tuple[float, float]] = Field(
