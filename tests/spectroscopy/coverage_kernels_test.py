@@ -9,7 +9,8 @@ import pytest
 from numba import cuda
 
 from ewaldite.errors import UserError
-from ewaldite.kernels import coverage as processor
+from ewaldite.kernels.coverage import by_pixel
+from ewaldite.kernels.coverage_readings import by_interval
 from ewaldite.spectroscopy.coverage import Coverage, finish
 from ewaldite.spectroscopy.coverage_kernels import kernels_on
 from ewaldite.spectroscopy.coverage_work import CoverageWork
@@ -17,8 +18,8 @@ from spectroscopy.coverage_work_test import work_of
 
 
 def test_the_processor_has_its_own() -> None:
-    assert kernels_on("cpu").by_pixel is processor.by_pixel
-    assert kernels_on("cpu").by_interval is processor.by_interval
+    assert kernels_on("cpu").by_pixel is by_pixel
+    assert kernels_on("cpu").by_interval is by_interval
 
 
 def test_without_a_gpu_the_remedy_is_named() -> None:

@@ -8,8 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.kernels.cut_rows import ENERGY, INVERSE, LENGTH, LOW
 from ewaldite.kernels.cut_tables import BinTable, FluxTable, ViewTable
-from ewaldite.kernels.cut_walk import BLOCK, ENERGY, INVERSE, LENGTH, LOW
+from ewaldite.kernels.cut_walk import BLOCK
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -66,6 +67,33 @@ def window(
         low = max(low, min(first, second))
         high = min(high, max(first, second))
     return low, high
+
+
+@numba.njit(nogil=True, cache=True)
+def interval_range(
+    edge: FloatArray,
+    a: FloatArray,
+    offset: FloatArray,
+    energy: float,
+    k2: float,
+    rows: FloatArray,
+    number: IntArray,
+) -> tuple[int, int]:
+    """First interval that may be in the cut (see :func:`window`), and the one after the last.
+
+    Parameters
+    ----------
+    edge:
+        Edges of the intervals, ascending; dims (edge), 1/Å.
+    a, offset, energy, k2, rows, number:
+        As in :func:`window`.
+    """
+    low, high = window(a, offset, rows, number, energy, k2, edge[0], edge[-1])
+    if low > high:
+        return 0, 0
+    # a cell more on each side: the window is rounded
+    first = max(int(np.searchsorted(edge, low)) - 2, 0)
+    return first, min(int(np.searchsorted(edge, high)) + 1, edge.size - 1)
 
 
 @numba.njit(nogil=True, cache=True)

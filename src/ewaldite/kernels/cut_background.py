@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.kernels.cut_rows import LENGTH, flat_bin, length_of, offset_of
 from ewaldite.kernels.cut_tables import (
     BinTable,
     FluxTable,
@@ -16,7 +17,6 @@ from ewaldite.kernels.cut_tables import (
     interval_of,
     is_blocked,
 )
-from ewaldite.kernels.cut_walk import LENGTH, flat_bin, length_of, offset_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

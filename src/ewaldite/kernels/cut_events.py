@@ -14,14 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.kernels.cut_tables import (
-    GUIDES,
-    BinTable,
-    FluxTable,
-    PixelTable,
-    ViewTable,
-)
-from ewaldite.kernels.cut_walk import (
+from ewaldite.kernels.cut_rows import (
     ENERGY,
     INVERSE,
     LENGTH,
@@ -29,6 +22,13 @@ from ewaldite.kernels.cut_walk import (
     length_of,
     offset_of,
     place,
+)
+from ewaldite.kernels.cut_tables import (
+    GUIDES,
+    BinTable,
+    FluxTable,
+    PixelTable,
+    ViewTable,
 )
 
 FloatArray = NDArray[np.float64]

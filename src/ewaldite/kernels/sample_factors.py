@@ -8,8 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ewaldite.kernels.cut_rows import flat_bin, length_of, offset_of
 from ewaldite.kernels.cut_tables import BinTable, FluxTable, PixelTable, ViewTable, is_blocked
-from ewaldite.kernels.cut_walk import flat_bin, length_of, offset_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -10,18 +10,20 @@ from functools import cache
 from typing import Any
 
 from ewaldite.errors import UserError
-from ewaldite.kernels import coverage as processor
+from ewaldite.kernels.coverage import by_pixel
+from ewaldite.kernels.coverage_readings import by_interval
 from ewaldite.run.options import Device
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """Functions with the arguments and results of :mod:`ewaldite.kernels.coverage`.
+    """Functions with the arguments and results of those of the processor.
 
     Attributes
     ----------
     by_pixel, by_interval:
-        See there.
+        See :func:`ewaldite.kernels.coverage.by_pixel` and
+        :func:`ewaldite.kernels.coverage_readings.by_interval`.
     """
 
     by_pixel: Callable[..., int]
@@ -46,7 +48,7 @@ def kernels_on(device: Device) -> Kernels:
         If there is no GPU that numba can use.
     """
     if device == "cpu":
-        return Kernels(processor.by_pixel, processor.by_interval)
+        return Kernels(by_pixel, by_interval)
     from numba import cuda
 
     if not cuda.is_available():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
-from ewaldite.kernels import cut_walk as column
+from ewaldite.kernels import cut_rows as column
 from ewaldite.kernels.cut_tables import BinTable
 from ewaldite.spectroscopy import cut as quantity
 from ewaldite.spectroscopy.cut import Cut, coefficients

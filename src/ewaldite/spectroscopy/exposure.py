@@ -35,7 +35,7 @@ class Exposure:
         Whether there are enough to divide by; dims (step · interval).
     blocked, block_of:
         Masked cells, a bit each, and where a step begins (negative: none are); see
-        :func:`~ewaldite.kernels.cut_walk.is_blocked`; dims (byte), uint8, and (step), int64.
+        :func:`~ewaldite.kernels.cut_tables.is_blocked`; dims (byte), uint8, and (step), int64.
     members, bounds:
         Step and interval of the members of every independent reading of the monitor;
         dims (member, 2), (reading + 1), int64.

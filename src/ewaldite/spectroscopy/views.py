@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ewaldite.kernels.cut_rows import ENERGY, INVERSE, LENGTH, LOW
 from ewaldite.kernels.cut_tables import BinTable, ViewTable
-from ewaldite.kernels.cut_walk import ENERGY, INVERSE, LENGTH, LOW
 from ewaldite.spectroscopy.cut_grid import CutGrid
 
 FloatArray = NDArray[np.float64]

@@ -6,15 +6,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ewaldite.kernels import coverage as processor
+from ewaldite.kernels import coverage, coverage_readings
+from ewaldite.kernels.coverage import ERRORS, SUMS
 from kernels.cuda.cuts import K2, readings, room, tables
 
+PROCESSOR = SimpleNamespace(
+    by_pixel=coverage.by_pixel, by_interval=coverage_readings.by_interval
+)
 SIMULATED = """
 import sys; sys.path.insert(0, sys.argv[1])
 from kernels.cuda import coverage_test as t
@@ -46,7 +50,7 @@ def by_pixel(kernel: Any, cut: dict[str, Any], terms: int) -> tuple[int, Any, An
 
 def by_interval(kernel: Any, cut: dict[str, Any], terms: int) -> tuple[int, Any, Any]:
     bins, record = room(cut, terms)
-    squares = np.zeros((bins.shape[0], processor.ERRORS))
+    squares = np.zeros((bins.shape[0], ERRORS))
     members, bounds, relative = readings(cut)
     last = bounds.size - 2  # all but the last
     found = kernel.by_interval(
@@ -64,9 +68,9 @@ def compare(kernel: Any, cut: dict[str, Any], room: int = 20_000) -> None:
     """Sums, variances and terms of both kernels."""
     for work in (by_pixel, by_interval):
         n, bins, record = work(kernel, cut, room)
-        m, expected, terms = work(processor, cut, room)
+        m, expected, terms = work(PROCESSOR, cut, room)
         assert n == m > 0
-        first = processor.SUMS if work is by_pixel else 0
+        first = SUMS if work is by_pixel else 0
         for mine, other in zip(bins.T[first:], expected.T[first:], strict=True):
             assert np.count_nonzero(other) > 0
             close(mine, other)
