@@ -18,6 +18,7 @@ from ewaldite.diffuse.config import read_config
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.memory import (
     BAND_COST,
+    evenly_spread,
     expected_changes,
     expected_runs,
     expected_voxels,
@@ -264,3 +265,23 @@ def test_too_little_memory_names_what_is_enough(written: Context) -> None:
     # A little more, as the process may have grown since
     image_steps.filter_images(with_memory(written, int(1.2 * size)))
     assert (written.work / "filter.json").is_file()
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (2000, 3), (600, 400)])
+def test_pixels_are_chosen_from_all_over_the_image(shape: tuple[int, int]) -> None:
+    marked = np.random.default_rng(1).random(shape) < 0.3
+    found = evenly_spread(marked, 300)
+    assert marked.reshape(-1)[found].all()
+    assert (np.diff(found) > 0).all()
+    assert min(250, marked.sum()) <= found.size <= 2 * 300
+    slow, fast = np.divmod(found, shape[1])
+    for place, size in ((slow, shape[0]), (fast, shape[1])):
+        parts = np.histogram(place, bins=3, range=(0, size))[0]
+        assert parts.min() > 0.5 * parts.max()
+
+
+def test_a_few_marked_rows_are_found() -> None:
+    marked = np.zeros((2000, 10), dtype=bool)
+    marked[1001, 3:5] = True
+    assert evenly_spread(marked, 100).tolist() == [10013, 10014]
+    assert evenly_spread(np.zeros((2000, 10), dtype=bool), 100).size == 0

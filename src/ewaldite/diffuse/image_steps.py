@@ -33,7 +33,6 @@ from ewaldite.run.digest import FileStamp, digest
 from ewaldite.run.executor import run_shards
 from ewaldite.run.shards import ShardProgress
 
-_SAMPLE_FRAMES = 3
 # Part of the values below the smallest valid count that is worth a warning
 _MANY = 0.05
 #: File with the summaries of the wedges.
@@ -55,6 +54,9 @@ def mask_pixels(context: Context) -> None:
     with GroupWriter(context.path("masks.nxs"), context.provenance()) as writer:
         for entry in context.entries:
             writer.put(entry.options.name, _mask_of(context, entry))
+            if entry.number:
+                # those of the first sweep are wanted once more; of many sweeps they were many
+                entry.samples.forget()
 
 
 def _mask_of(context: Context, entry: SweepInput) -> sc.DataGroup[sc.Variable]:
@@ -240,11 +242,13 @@ def _numbers(context: Context) -> range:
 
 def _job(context: Context, number: int) -> WedgeJob:
     entry = context.entries[number]
-    bins = bins_of(context, number, context.good(number))
+    good = context.good(number)
+    bins = bins_of(context, number, good)
+    entry.samples.forget()
     if context.options.filter.max_count == "auto" and bins:
         name = context.options.sweep[number].name
         context.log.info("filter of %s: counts up to %d", name, bins - 1)
-    return wedge_job(context, entry, bins)
+    return wedge_job(context, entry, bins, good)
 
 
 def bins_of(
@@ -266,6 +270,4 @@ def bins_of(
         return 0
     if options.max_count != "auto":
         return options.max_count + 1
-    chosen = np.unique(np.linspace(0, len(entry.images) - 1, _SAMPLE_FRAMES).astype(int))
-    sample = np.stack([entry.sample(int(i)) for i in chosen])
-    return automatic_max_count(sample, good) + 1
+    return automatic_max_count(entry.samples.all, good) + 1

@@ -20,6 +20,8 @@ from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 
 _SAMPLE = 4001
+# Rows of the image that these are taken from, at least
+_ROWS = 256
 # Voxels may be more than expected by so much
 _MARGIN = 1.2
 # Of a row of the trace besides its sums: key, hash slots while they are doubled, counts, filter
@@ -137,7 +139,7 @@ def expected_changes(job: WedgeJob, wedge: Wedge) -> float:
         return 0.0
     s = _sample(job, wedge)[:, walk.SX : walk.SZ + 1]
     steps = np.abs(np.einsum("px,fxh->fph", s, np.diff(matrices, axis=0)))
-    stays = np.prod(1.0 - np.minimum(steps * job.partition.segments, 1.0), axis=2)
+    stays = _stays(steps * job.partition.segments)
     return float((1.0 - stays).sum(axis=0).mean())
 
 
@@ -159,24 +161,49 @@ def expected_runs(job: WedgeJob, wedge: Wedge) -> float:
         Runs of all frames, with the marks of where strips end.
     """
     good = job.good
-    left, right = (np.flatnonzero(x) for x in _neighbours(good))
-    every = max(1, left.size // _SAMPLE)
+    pairs = np.zeros_like(good)
+    pairs[:, :-1] = good[:, :-1] & good[:, 1:]
+    number, left = np.count_nonzero(pairs), evenly_spread(pairs, _SAMPLE)
     features = job.entry.features(wedge)
-    at = [features.at(pixel[::every])[:, walk.SX : walk.SZ + 1] for pixel in (left, right)]
+    at = [features.at(pixel)[:, walk.SX : walk.SZ + 1] for pixel in (left, left + 1)]
     matrices = _matrices(job, wedge)
     middle = matrices[len(matrices) // 2]
     steps = np.abs((at[1] - at[0]) @ middle) * job.partition.parts
-    begins = left.size * (1.0 - np.prod(1.0 - np.minimum(steps, 1.0), axis=1)).mean()
+    begins = number * (1.0 - _stays(steps).mean()) if number else 0.0
     edges = np.count_nonzero(good[:, 1:] != good[:, :-1])
     strips = sum(p.shape[0] * -(-p.shape[1] // STRIP) for p in wedge.panels)
     return float(len(matrices) * (begins + edges + 2 * strips))
 
 
-def _neighbours(good: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which pixels take part with the next one of the row, and which are those."""
-    left, right = np.zeros_like(good), np.zeros_like(good)
-    left[:, :-1] = right[:, 1:] = good[:, :-1] & good[:, 1:]
-    return left, right
+def _stays(steps: FloatArray) -> FloatArray:
+    """Probability that no border is crossed; steps, dims (…, 3), are in parts of a cell."""
+    left = 1.0 - np.minimum(steps, 1.0)
+    return np.asarray(left[..., 0] * left[..., 1] * left[..., 2])
+
+
+def evenly_spread(marked: NDArray[np.bool_], number: int) -> NDArray[np.int64]:
+    """Choose some of the marked pixels of an image, from all over it.
+
+    Parameters
+    ----------
+    marked:
+        dims (slow, fast), bool.
+    number:
+        About how many, where there are more.
+
+    Returns
+    -------
+    :
+        Flat indices, ascending; dims (pixel), int64.
+    """
+    # To look for all of them takes longer than what is then done with a few
+    every = max(1, marked.shape[0] // _ROWS)
+    rows = marked[::every]
+    if every > 1 and not rows.any():
+        rows, every = marked, 1
+    found = np.flatnonzero(rows)
+    slow, fast = np.divmod(found[:: max(1, found.size // number)], marked.shape[1])
+    return np.asarray(every * slow * marked.shape[1] + fast, dtype=np.int64)
 
 
 def expected_voxels(
@@ -258,8 +285,7 @@ def _sample(job: WedgeJob, wedge: Wedge) -> FloatArray:
     """Features of pixels that take part, evenly spread; dims (pixel, 8)."""
     found = job.samples.get(wedge.index)
     if found is None:
-        good = np.flatnonzero(job.good)
-        found = job.entry.features(wedge).at(good[:: max(1, good.size // _SAMPLE)])
+        found = job.entry.features(wedge).at(evenly_spread(job.good, _SAMPLE))
         job.samples[wedge.index] = found
     return found
 

@@ -15,6 +15,7 @@ from ewaldite.diffuse.maps.map_size import check_map_size, held_map_bytes, map_r
 from ewaldite.diffuse.maps.pdf import pdf_bytes
 from ewaldite.diffuse.memory import (
     BAND_COST,
+    evenly_spread,
     predict_need,
     program_bytes,
 )
@@ -45,8 +46,8 @@ from ewaldite.run.plan import Need
 _SEE_IMAGES = {"mask", "filter", "integrate", "export"}
 # Sweeps that are looked at
 _LOOKED_AT = 4
-# One pixel of so many tells how far the detector reaches
-_EVERY = 61
+# So many pixels tell how far the detector reaches
+_PIXELS = 20_000
 # Length of the filter's histograms where no frame can be looked at
 _BINS = 64
 _REMEDY = {
@@ -92,6 +93,8 @@ def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
     # what comes after the export of tables knows their sizes without looking at an image
     masked = "mask" not in redone
     jobs = _jobs(context, masked=masked) if _SEE_IMAGES & set(redone) else []
+    if "filter" not in redone:
+        context.entries[0].samples.forget()
     if not masked and context.options.map.d_min is None:
         context = _with_resolution(context, jobs[0])
     if {"map", "merge"} & set(redone):
@@ -196,7 +199,7 @@ def _jobs(context: Context, *, masked: bool) -> list[WedgeJob]:
 def _with_resolution(context: Context, job: WedgeJob) -> Context:
     """The same run, with a resolution that does not need the masks to be made."""
     options, entry = context.options, job.entry
-    pixels = np.flatnonzero(job.good)[::_EVERY]
+    pixels = evenly_spread(job.good, _PIXELS)
     s = entry.features(entry.sweep.wedges[0]).at(pixels)[:, walk.SX : walk.SZ + 1]
     d_min = 1.0 / float(np.linalg.norm(s, axis=1).max())
     changed = options.map.model_copy(update={"d_min": d_min})

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ewaldite.crystal.cell import volume
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.mask import no_count
+from ewaldite.diffuse.mask import outside_panels
 from ewaldite.diffuse.memory import expected_voxels, expected_voxels_of_sweep
 from ewaldite.diffuse.wedge_job import BRAGG_GRID, WedgeJob
 from ewaldite.io.images import FrameError
 from ewaldite.io.nexus import read_info
 from ewaldite.kernels import walk
+from ewaldite.kernels.clipped import NO_COUNT
 from ewaldite.model.grid import Grid
 
 # Sweeps whose wedges are looked at; the others are taken to be like them
@@ -66,9 +67,12 @@ def guess_of_good(context: Context) -> NDArray[np.bool_]:
     entry, limits = context.entries[0], context.options.map
     good = np.ones(entry.sweep.image_shape, dtype=bool)
     with suppress(FrameError):  # the step that needs the frame says what is wrong with it
-        good = ~no_count(entry.sample(0), entry.images.markers)
+        good = entry.samples.first != NO_COUNT
     for excluded in entry.images.masks().values():
         good &= ~excluded
+    good &= ~outside_panels(entry.sweep.wedges[0].panels, entry.sweep.image_shape)
+    if limits.d_min is None and limits.d_max is None:
+        return good
     middle = _EVERY // 2
     slow, fast = (np.minimum(np.arange(0, n, _EVERY) + middle, n - 1) for n in good.shape)
     place = (slow[:, None] * good.shape[1] + fast).ravel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ewaldite.diffuse.dead_time import DeadTime
 from ewaldite.diffuse.features import FeatureSource, feature_source
 from ewaldite.diffuse.options import DiffuseOptions, SweepOptions
 from ewaldite.diffuse.resolve import Resolved, resolve_corrections
+from ewaldite.diffuse.sample_frames import SampleFrames
 from ewaldite.diffuse.sweep_background import background_images, open_background
 from ewaldite.diffuse.sweep_counts import count_limits, dead_time_of
 from ewaldite.diffuse.sweep_exposure import frame_exposure
@@ -74,6 +76,11 @@ class SweepInput:
     dead_time: DeadTime | None
     skip: bool
     notes: tuple[str, ...]
+
+    @cached_property
+    def samples(self) -> SampleFrames:
+        """A few frames, kept from the plan until the pass over the images begins."""
+        return SampleFrames(self.sample, self.images.markers, len(self.images))
 
     def sample(self, position: int) -> Image:
         """Look at one frame: the next that can be read, where unreadable ones are skipped.

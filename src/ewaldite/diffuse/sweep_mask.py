@@ -21,6 +21,7 @@ from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.sweep_input import SweepInput
 from ewaldite.errors import UserError
 from ewaldite.io.mask_file import read_mask_file
+from ewaldite.kernels.clipped import NO_COUNT
 from ewaldite.model.pixel_mask import PixelMask
 
 _NUMBER = re.compile(r" \d+$")
@@ -54,10 +55,7 @@ def sweep_mask(entry: SweepInput, options: DiffuseOptions, base: Path) -> PixelM
     mask = PixelMask(shape)
     for name, excluded in entry.images.masks().items():
         mask = mask.with_reason(name, excluded)
-    first = entry.sample(0)
-    mask = mask.with_reason(
-        "no count in the first frame", no_count(first, entry.images.markers)
-    )
+    mask = mask.with_reason("no count in the first frame", entry.samples.first == NO_COUNT)
     if entry.floor > 0:
         mask = mask.with_reason("always below the minimum", _always_below(entry))
     mask = mask.with_reason("outside panels", outside_panels(sweep.wedges[0].panels, shape))

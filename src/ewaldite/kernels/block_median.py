@@ -31,16 +31,18 @@ def largest_block_median(
         Counts per pixel; 0 where no block has good pixels.
     """
     largest = 0.0
-    number = np.zeros(top + 1, np.int64)
+    number, highest = np.zeros(top + 1, np.int64), 0
     for row in range(0, images.shape[1] - block + 1, block):
         for column in range(0, images.shape[2] - block + 1, block):
-            number[:] = 0
-            n = 0
+            number[: highest + 1] = 0
+            n, highest = 0, 0
             for f in range(images.shape[0]):
                 for i in range(row, row + block):
                     for j in range(column, column + block):
                         if good[i, j] and images[f, i, j] >= 0:
-                            number[min(int(np.int64(images[f, i, j])), top)] += 1
+                            count = min(int(np.int64(images[f, i, j])), top)
+                            number[count] += 1
+                            highest = max(highest, count)
                             n += 1
             if n == 0 or 4 * n < images.shape[0] * block * block:
                 continue
