@@ -13,6 +13,7 @@ from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.features import FeatureSource
 from ewaldite.diffuse.histograms import Histograms, joined
 from ewaldite.diffuse.paths import Paths, Trace
+from ewaldite.diffuse.workspace import Workspace
 from ewaldite.kernels import tally
 from ewaldite.kernels.retract import retract
 from ewaldite.kernels.voxel_table import unpack
@@ -96,6 +97,7 @@ def count_frames(
     bins: int,
     limits: Limits | Sequence[Limits] = ANY_COUNT,
     marker: int = NO_CEILING,
+    workspace: Workspace | None = None,
 ) -> Tally:
     """Count frames into segments and into the histograms of the filter.
 
@@ -114,6 +116,8 @@ def count_frames(
         Which values are counts; for all frames, or one a frame.
     marker:
         Values at or above it say that there is no count, not that it is too high.
+    workspace:
+        Memory to use again.
 
     Returns
     -------
@@ -126,12 +130,13 @@ def count_frames(
     counts = np.zeros(paths.keys.size, dtype=np.int64)
     lost: FloatArray | None = None
     one_to_one = bins > 0 and partition.is_trivial_for(filter_grid)
+    space = Workspace() if workspace is None else workspace
     latest = np.zeros(0, dtype=np.int32)
     rejected, rejections = np.empty(1024, dtype=np.int64), 0
     for position, image in enumerate(frames):
         flat = np.ascontiguousarray(image).reshape(-1)
         if position == 0:
-            latest = np.zeros(flat.size, dtype=np.int32)
+            latest = space.take_latest(flat.size)
         limit = limits if isinstance(limits, Limits) else limits[position]
         triple = (limit.floor, limit.ceiling, max(marker, limit.ceiling))
         runs = paths.runs(position)
@@ -148,11 +153,12 @@ def count_frames(
             lost = np.zeros((counts.size, 2)) if lost is None else lost
             ceiling = min(limit.ceiling, limit.lost.shape[0])
             tally.tally_lost(flat, runs, limit.floor, ceiling, limit.lost, lost)
+    rejected = rejected[:rejections].copy()
+    space.put_latest(latest, rejected >> 34)
     if one_to_one:
         counts = _summed(histogram) + overflow[:, 1]
     return Tally(
-        counts, filter_index, to_filter, Histograms.of(histogram), overflow,
-        rejected[:rejections].copy(), lost,
+        counts, filter_index, to_filter, Histograms.of(histogram), overflow, rejected, lost,
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +101,7 @@ def filter_images(context: Context) -> None:
         tuple(job.bins for job in jobs),
         plan.bands,
         sums_of,
-        {n: replace(job, bands=plan.bands) for n, job in enumerate(jobs)},
+        dict(enumerate(jobs)),
     )
     results = run_shards(
         shards,

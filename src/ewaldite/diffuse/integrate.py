@@ -16,8 +16,9 @@ from ewaldite.diffuse.dead_time import LOST
 from ewaldite.diffuse.features import FeatureSource
 from ewaldite.diffuse.oversample import parts_of_frames
 from ewaldite.diffuse.paths import Trace
-from ewaldite.diffuse.trace import BAND_PIXELS, Tracer, Workspace
+from ewaldite.diffuse.trace import BAND_PIXELS, Tracer
 from ewaldite.diffuse.wedge_sums import WedgeSums, segment_columns
+from ewaldite.diffuse.workspace import Workspace
 from ewaldite.kernels import tally as tally_kinds
 from ewaldite.kernels import walk
 from ewaldite.kernels.voxel_table import unpack
@@ -116,6 +117,7 @@ def integrate_wedge(
             bins=settings.bins,
             limits=limits_of_parts,
             marker=settings.marker,
+            workspace=workspace,
         )
         shift = rows.start * good.shape[1] << 34
         tallies.append((own, replace(tally, rejected=tally.rejected + shift)))

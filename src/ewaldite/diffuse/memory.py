@@ -111,7 +111,7 @@ def _wedge_need(job: WedgeJob, wedge: Wedge) -> Need:
         worker=int(total + voxels * 2 * sparse),
         shard=int(runs + 4 * pixels + voxels * (4 * job.bins + sparse) + 4 * rows),
         finish=int(total + max(filtered + voxels * sparse, assembled)),
-        kept=runs,
+        kept=runs + 4 * pixels,
     )
 
 

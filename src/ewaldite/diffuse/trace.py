@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ewaldite.diffuse.clock import Clock
 from ewaldite.diffuse.features import FeatureSource
 from ewaldite.diffuse.paths import Paths, Trace
+from ewaldite.diffuse.workspace import Workspace
 from ewaldite.errors import UserError
 from ewaldite.geometry.rotation import rotation_matrix
 from ewaldite.kernels import walk
@@ -22,20 +20,6 @@ from ewaldite.model.partition import Partition
 
 #: Pixels that are walked at a time, about.
 BAND_PIXELS = 1 << 17
-
-
-class Workspace(threading.local):
-    """Memory that each thread uses again for its next wedge: fresh pages are dear."""
-
-    runs: Runs | None = None
-    image: NDArray[Any] | None = None
-
-    def runs_of(self, frames: int) -> Runs:
-        """Room for the runs of so many frames."""
-        kept = self.runs
-        if kept is None or kept[0].shape[0] < frames:
-            return np.empty((frames, 1024), np.int32), np.empty((frames, 1024), np.int32)
-        return kept[0][:frames], kept[1][:frames]
 
 
 def hkl_matrices(

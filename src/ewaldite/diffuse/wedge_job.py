@@ -17,8 +17,9 @@ from ewaldite.diffuse.filter import filter_wedge
 from ewaldite.diffuse.integrate import integrate_wedge
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.sweep_input import SweepInput, without_frames
-from ewaldite.diffuse.trace import Workspace, hkl_matrices
+from ewaldite.diffuse.trace import hkl_matrices
 from ewaldite.diffuse.wedge_sums import WedgeSums
+from ewaldite.diffuse.workspace import Workspace
 from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError
 from ewaldite.model.experiment import FloatArray, Wedge

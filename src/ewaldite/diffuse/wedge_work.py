@@ -17,6 +17,7 @@ from ewaldite.diffuse.sweep_input import SweepInput, open_sweep
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.diffuse.wedge_store import Shard, Summary
 from ewaldite.diffuse.wedge_sums import WedgeSums
+from ewaldite.diffuse.workspace import Workspace
 from ewaldite.run.checkpoint import ShardStore
 
 # Sweeps that a process has open at once: wedges come in their order
@@ -43,6 +44,8 @@ class WedgeWork:
         Where the sums go.
     jobs:
         Sweeps that are open in this process, by number; not sent to another.
+    workspace:
+        Memory that each worker uses again, whatever the sweep.
     """
 
     options: DiffuseOptions
@@ -51,10 +54,11 @@ class WedgeWork:
     bands: int
     sums: ShardStore[Shard, WedgeSums]
     jobs: dict[int, WedgeJob] = field(default_factory=dict, compare=False)
+    workspace: Workspace = field(default_factory=Workspace, compare=False)
 
     def __call__(self, shard: Shard) -> Summary:
         """Reduce a wedge, keep its sums and give its summary."""
-        job = self._job(shard.sweep)
+        job = replace(self._job(shard.sweep), bands=self.bands, workspace=self.workspace)
         sums = job.reduce(job.entry.sweep.wedges[shard.wedge])
         self.sums.put(shard, sums)
         return sums.summary
@@ -78,8 +82,7 @@ class WedgeWork:
                     del self.jobs[next(iter(self.jobs))]
                 context = Context(self.options, self.base)
                 entry = open_sweep(self.options, number, self.base)
-                job = wedge_job(context, entry, self.bins[number])
-                self.jobs[number] = replace(job, bands=self.bands)
+                self.jobs[number] = wedge_job(context, entry, self.bins[number])
             return self.jobs[number]
 
 
