@@ -84,4 +84,4 @@ class SampleFrames:
             markers = np.array(self.markers, dtype=np.uint64).astype(np.int64)
             clip(image.reshape(-1), markers, TOP, self._frames[number].reshape(-1))
             self._seen.add(number)
-        return self._frames[number]
+        return np.asarray(self._frames[number])

@@ -30,8 +30,8 @@ def clip(
         Output, :data:`NO_COUNT` where there is no count; dims (pixel), int16.
     """
     for p in range(image.size):
-        c = np.int64(image[p])
+        c = int(np.int64(image[p]))
         for marker in markers:
             if c == marker:
-                c = np.int64(NO_COUNT)
+                c = NO_COUNT
         out[p] = max(min(c, top), NO_COUNT)
