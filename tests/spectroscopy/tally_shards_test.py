@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ewaldite
 from ewaldite.spectroscopy.config import read_config
+from ewaldite.spectroscopy.convert import convert_file
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.event_tally import EventTally
 from ewaldite.spectroscopy.open_runs import OpenRuns
@@ -56,6 +58,40 @@ def test_it_counts_what_the_converter_finds(run: RunInput, tmp_path: Path) -> No
     assert list(again) == [3]
     np.testing.assert_array_equal(again[3].pixels, total.pixels)
     assert again[3].nowhere == total.nowhere
+
+
+OF_CELLS = """
+[mask]
+tube_ends = 7
+bragg = { radius = 0.3, energy = 0.5 }
+[[mask.window]]
+name = "prompt"
+start = "0 ms"
+stop = "20 ms"
+[[mask.polygon]]
+name = "region"
+axes = ["Q", "energy_transfer"]
+vertices = [[0, -1], [2, -1], [2, 1], [0, 1]]
+"""
+
+
+def test_masks_of_cells_are_counted_too(options: tuple[SpectroscopyOptions, Path]) -> None:
+    _, base = options
+    config = base / "cells.toml"
+    config.write_text((base / "tiny.toml").read_text().replace(MASKS, OF_CELLS))
+    masked = read_config(config)
+    with open_run(masked, masked.run[0], base) as run:
+        found = tally_run(run, 0, run.size).by_name(run.converter.bits.names)
+        total = tally_run(run, 0, 500) + tally_run(run, 500, run.size)
+        size = run.size
+    assert total.total == size
+    assert total.by_name(tuple(found)) == found
+    done = convert_file(masked, masked.run[0], base / "converted.nxs", base=base)
+    assert {n: c for n, c in done.counts.counts.items() if n in found} == found
+    assert min(found[name] for name in ("tube_end", "bragg", "prompt", "region")) > 20
+    masks = ewaldite.load(base / "converted.nxs").masks
+    out = np.logical_or.reduce([masks[name].values for name in found])
+    assert total.rejected.sum() == np.count_nonzero(out)
 
 
 def test_decoded_events_are_those_without_a_mask(run: RunInput) -> None:

@@ -224,6 +224,7 @@ def _context(
     from ewaldite.cli.log import run_log
     from ewaldite.errors import UserError
     from ewaldite.io.atomic import write_text
+    from ewaldite.model.provenance import installed_version
     from ewaldite.run.display import progress_for
     from ewaldite.spectroscopy.config import config_text
     from ewaldite.spectroscopy.context import Context
@@ -239,11 +240,13 @@ def _context(
         ) from error
     if not (keep_options and (out / "options.toml").is_file()):
         write_text(out / "options.toml", config_text(options))
+    command, log = shlex.join(["ewaldite", *sys.argv[1:]]), run_log(out / "log.txt")
+    log.info("%s (version %s, in %s)", command, installed_version(), Path.cwd())
     return Context(
         options=options,
         base=base,
-        command=shlex.join(["ewaldite", *sys.argv[1:]]),
-        log=run_log(out / "log.txt"),
+        command=command,
+        log=log,
         progress=progress_for(sys.stderr, time.monotonic, out / "progress.jsonl"),
     )
 

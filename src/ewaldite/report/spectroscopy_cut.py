@@ -116,7 +116,11 @@ def _events(data: Group) -> Table:
         (_REASONS.get(reason, reason), int(number), f"{100 * number / max(total, 1):.2f} %")
         for reason, number in data["reasons"].items()
     )
-    return Table(("events", "number", "part"), rows, f"Of {total:,} events without a mask")
+    return Table(
+        ("events", "number", "part"),
+        rows,
+        f"Of {total:,} events that no mask of pixels, pulses or tank took",
+    )
 
 
 def _bins(data: Group) -> Table:

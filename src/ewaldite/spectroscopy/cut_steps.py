@@ -201,6 +201,11 @@ def finish_cut(context: Context, cut: Cut) -> None:
         f"{np.count_nonzero(covered):,}",
         f"{covered.size:,}",
     )
+    if not covered.any():
+        context.log.warning(
+            "note: cut %s: no bin has coverage: its bins lie where nothing was measured",
+            cut.name,
+        )
 
 
 def _root(made: sc.DataArray, constant: TimeBackground) -> tuple[csr_array, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import scipp as sc
 
@@ -43,8 +44,18 @@ def view_runs(context: Context, inputs: object) -> None:
         run = RUNS.get(options, number, context.base)
         name = given.file.name if given.file.name not in views else str(given.file)
         views[name] = view_run(run, tallies[number], options)
+        context.log.info("runs: %s: %s", name, _said(views[name]))
     files = (run.file for run in options.run)
     save(context.out / VIEWS, sc.DataGroup(views), context.provenance(*files))
+
+
+def _said(view: sc.DataGroup[Any]) -> str:
+    """What became of the events of a run, in a line."""
+    events, rejected = int(view["events"]), int(view["rejected"])
+    masks = [f"{name} {number:,}" for name, number in view["masks"].items() if number]
+    return f"{events:,} events, {events - rejected:,} without a mask" + (
+        f" ({', '.join(masks)})" if masks else ""
+    )
 
 
 def tally_shards(context: Context) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ewaldite.run.plan import Need
 from ewaldite.run.telling import tell
+from ewaldite.spectroscopy.cell_mask import cell_names
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.event_decoder import Buffers
 from ewaldite.spectroscopy.event_ranges import EventShard, OverEvents
@@ -67,7 +68,10 @@ class TallyEvents(OverEvents[Tallies]):
 
 
 def tally_run(run: RunInput, first: int, stop: int) -> EventTally:
-    """Count events of a run by pixel and mask; those of cells are left to the cuts.
+    """Count events of a run by pixel and mask.
+
+    Masks of cells are those of the event itself: a cut leaves out the events of a masked cell,
+    which at the border of a region are not quite the same.
 
     Parameters
     ----------
@@ -76,6 +80,8 @@ def tally_run(run: RunInput, first: int, stop: int) -> EventTally:
     first, stop:
         First event, and the one after the last.
     """
+    if cell_names(run.converter):
+        return _tally_converted(run, first, stop)
     instrument = run.converter.instrument
     rows, known = len(instrument), instrument.row_by_number
     room = Buffers.of(SLAB)
@@ -92,4 +98,14 @@ def tally_run(run: RunInput, first: int, stop: int) -> EventTally:
     names = len(run.converter.bits.names)
     tally.masks[:names] = room.masked[:names]
     tally.nowhere = stop - first - int(whole.sum())
+    return tally
+
+
+def _tally_converted(run: RunInput, first: int, stop: int) -> EventTally:
+    """Tally events with the masks that need their energy, and maybe hkl, too."""
+    tally = EventTally.of(len(run.converter.instrument))
+    # a converted event is twice as large as a decoded one
+    for events in run.converted(SLAB // 2, full=False, first=first, stop=stop):
+        tally.add(events.row, events.flags)
+        tell(len(events))
     return tally
