@@ -4,7 +4,8 @@ import numpy as np
 
 from ewaldite.plot.calibration import calibration_figure
 from ewaldite.plot.style import figure_bytes
-from ewaldite.spectroscopy.calibrate.modules import ModuleFit, ModulesFit
+from ewaldite.spectroscopy.calibrate.module_fit import ModuleFit
+from ewaldite.spectroscopy.calibrate.modules import ModulesFit
 from ewaldite.spectroscopy.calibrate.tubes import TubeFit
 from ewaldite.spectroscopy.calibrate.zero import TimeZeroFit
 from ewaldite.spectroscopy.calibration import ModuleCalibration, TubeCalibration

@@ -9,7 +9,8 @@ import pytest
 from ewaldite.errors import UserError
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.config import read_config
-from ewaldite.spectroscopy.discover import discover, write_template
+from ewaldite.spectroscopy.config_template import write_template
+from ewaldite.spectroscopy.discover import discover
 from ewaldite.spectroscopy.first_arrival import guess_first_arrival
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.workflow import reduce_cuts

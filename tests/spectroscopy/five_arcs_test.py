@@ -10,8 +10,9 @@ from ewaldite.geometry.neutron import wavenumber
 from ewaldite.kernels.cut_events import IN_CUT, weigh_events
 from ewaldite.spectroscopy.exposure import exposure
 from ewaldite.spectroscopy.flux import Flux, resolved_flux
+from ewaldite.spectroscopy.flux_at import flux_at
 from ewaldite.spectroscopy.pixels import Pixels
-from ewaldite.spectroscopy.vanadium import backend_from_vanadium, flux_at
+from ewaldite.spectroscopy.vanadium import backend_from_vanadium
 from spectroscopy.toys import ARCS, band, counts_of
 
 FloatArray = NDArray[np.float64]

@@ -7,13 +7,10 @@ import pytest
 
 from ewaldite.errors import UserError
 from ewaldite.spectroscopy.backend import Backend, shared_errors
+from ewaldite.spectroscopy.debye_waller import debye_waller
 from ewaldite.spectroscopy.flux import Flux, resolved_flux, shared_flux
-from ewaldite.spectroscopy.vanadium import (
-    EmptyCan,
-    backend_from_vanadium,
-    debye_waller,
-    flux_at,
-)
+from ewaldite.spectroscopy.flux_at import flux_at
+from ewaldite.spectroscopy.vanadium import EmptyCan, backend_from_vanadium
 from spectroscopy.toys import ARCS, band, counts_of
 
 BAND = band(400)

@@ -33,7 +33,8 @@ def init(
     ] = None,
 ) -> None:
     """Look at a folder and write a commented configuration."""
-    from ewaldite.spectroscopy.discover import discover, write_template
+    from ewaldite.spectroscopy.config_template import write_template
+    from ewaldite.spectroscopy.discover import discover
 
     found = discover(folder)
     path = write_template(found, output)

@@ -1,39 +1,26 @@
-"""Look at a folder and write a configuration that reduces the raw files in it."""
+"""Look at a folder: which raw files it holds, and what each of them is."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.neutron import energy, wavenumber
-from ewaldite.io.atomic import write_text
 from ewaldite.io.bifrost.raw_file import RawFile, open_bifrost
-from ewaldite.run.template import comment_lines, section_lines
-from ewaldite.spectroscopy.cut_options import BackgroundOptions, VanadiumOptions
-from ewaldite.spectroscopy.cut_template import cut_lines
 from ewaldite.spectroscopy.first_arrival import ARCS, FirstArrival, guess_first_arrival
 from ewaldite.spectroscopy.frames import PULSE_PERIOD
-from ewaldite.spectroscopy.options import (
-    MonitorOptions,
-    PrimaryOptions,
-    RunFileOptions,
-    SpectroscopyOptions,
-)
+from ewaldite.spectroscopy.options import MonitorOptions, PrimaryOptions
 from ewaldite.spectroscopy.primary import PULSE_SHAPING
 from ewaldite.spectroscopy.resolve_primary import pulse_of, turns
 from ewaldite.tables.neutron import HBAR_OVER_MASS
 
-CONFIG_NAME = "spectroscopy.toml"
 ENDINGS = (".nxs", ".hdf", ".h5", ".hdf5")
 
-Values = Mapping[str, tuple[Any, str]]
 Role = Literal["run", "vanadium", "empty"]
 
 _ROLES: tuple[tuple[Role, re.Pattern[str]], ...] = (
@@ -162,35 +149,6 @@ def discover(folder: Path) -> FoundRuns:
     return FoundRuns(folder, tuple(runs), tuple(problems))
 
 
-def write_template(found: FoundRuns, output: Path | None = None) -> Path:
-    """Write a commented configuration.
-
-    Parameters
-    ----------
-    found:
-        What the folder holds.
-    output:
-        File to write; ``spectroscopy.toml`` in the folder if None.
-
-    Returns
-    -------
-    :
-        The file.
-
-    Raises
-    ------
-    UserError
-        If there is a file already, or it cannot be written.
-    """
-    path = output or found.folder / CONFIG_NAME
-    if path.exists():
-        raise UserError(
-            f"write {path}", "it is there already", "Remove it, or name another with --output."
-        )
-    write_text(path, "\n".join(_template(found, path)) + "\n")
-    return path
-
-
 def _run(raw: RawFile) -> FoundRun:
     said = []
     for name, read in (("a3", raw.a3), ("a4", raw.a4)):
@@ -248,70 +206,9 @@ def _first_arrival(
     return first, (float(q), float(incident[1] - ARCS[-1]), float(incident[0] - ARCS[0]))
 
 
-def _template(found: FoundRuns, path: Path) -> list[str]:
-    lines = ["# Options of ewaldite spectroscopy; what is commented out is the default."]
-    for run in found.samples:
-        lines += ["", *comment_lines("", [run.line(found.folder)])]
-        values: Values = {"file": (_relative(run.path, path.parent), "")}
-        lines += section_lines("[[run]]", RunFileOptions, values)
-    values_of = {"primary": _primary(found)}
-    for name, field in SpectroscopyOptions.model_fields.items():
-        model = field.annotation
-        if name in _OTHERS:
-            lines += _other(name, _OTHERS[name], found, path)
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            continue
-        about = (model.__doc__ or "").strip().splitlines()[0]
-        lines += ["", f"# {about}", *section_lines(f"[{name}]", model, values_of.get(name, {}))]
-    return [*lines, *cut_lines(found.samples[0].reach)]
-
-
-_OTHERS: dict[str, tuple[type[BaseModel], Role]] = {
-    "vanadium": (VanadiumOptions, "vanadium"),
-    "background": (BackgroundOptions, "empty"),
-}
-
-
-def _other(
-    name: str, kind: tuple[type[BaseModel], Role], found: FoundRuns, path: Path
-) -> list[str]:
-    """Sections of the vanadium and the empty run: set where a file is called so."""
-    model, role = kind
-    about = (model.__doc__ or "").strip().splitlines()[0]
-    files = [run for run in found.runs if run.role == role and run not in found.samples]
-    values: Values = {}
-    if files:
-        values = {"file": (_relative(files[0].path, path.parent), "")}
-    lines = section_lines(f"[{name}]", model, values)
-    if not files:
-        lines = [line if line.startswith("#") else f"# {line}" for line in lines]
-    others = [f"also called {role}: {run.path.name}" for run in files[1:]]
-    return ["", f"# {about}", *comment_lines("", others), *lines]
-
-
-def _primary(found: FoundRuns) -> Values:
-    runs = found.samples
-    mode = "spinning" if all(run.spinning for run in runs) else "parked"
-    values: dict[str, tuple[Any, str]] = {"mode": (mode, "")}
-    if found.first is not None:
-        guess = f"{1e3 * found.first.time:.1f} ms"
-        values["earliest_at_sample"] = (guess, "a GUESS from the monitor: check it")
-    elif not all(run.band for run in runs):
-        values["earliest_at_sample"] = (
-            None,
-            "MISSING: no chopper says it; first arrival at the sample, as '143 ms'",
-        )
-    return values
-
-
 def _said(first: FirstArrival) -> str:
     return (
         f"earliest_at_sample: no chopper says it; {1e3 * first.time:.1f} ms is the middle of "
         f"the longest gap of the monitor ({1e3 * first.gap:.1f} ms), in the frame in which "
         f"{first.arcs} of 5 arcs see the elastic line"
     )
-
-
-def _relative(path: Path, base: Path) -> str:
-    path, base = path.absolute(), base.absolute()
-    return str(path.relative_to(base) if path.is_relative_to(base) else path)

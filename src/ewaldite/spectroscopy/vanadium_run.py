@@ -17,8 +17,10 @@ from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.backend_file import Efficiency, read_efficiency, to_scipp
 from ewaldite.spectroscopy.cell_mask import cell_names, masked_cells
 from ewaldite.spectroscopy.cut_options import VanadiumOptions
+from ewaldite.spectroscopy.debye_waller import debye_waller
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.flux import Flux
+from ewaldite.spectroscopy.flux_at import flux_at_pixels
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.options import (
     RunFileOptions,
@@ -32,12 +34,7 @@ from ewaldite.spectroscopy.self_shielding import (
     cylinder_shielding,
     plate_shielding,
 )
-from ewaldite.spectroscopy.vanadium import (
-    EmptyCan,
-    backend_from_vanadium,
-    debye_waller,
-    flux_at_pixels,
-)
+from ewaldite.spectroscopy.vanadium import EmptyCan, backend_from_vanadium
 from ewaldite.tables import vanadium as table
 
 FloatArray = NDArray[np.float64]

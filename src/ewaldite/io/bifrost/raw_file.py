@@ -14,7 +14,7 @@ import numpy as np
 
 from ewaldite.errors import UserError
 from ewaldite.geometry.triplet import Triplet, numbers_agree
-from ewaldite.io.bifrost.access import children, instants, need, open_raw
+from ewaldite.io.bifrost.access import children, need, open_raw
 from ewaldite.io.bifrost.angles import read_angle, sample_table
 from ewaldite.io.bifrost.components import (
     Entries,
@@ -23,7 +23,14 @@ from ewaldite.io.bifrost.components import (
     read_choppers,
     read_source,
 )
-from ewaldite.io.bifrost.events import EventSource, event_group
+from ewaldite.io.bifrost.event_sources import (
+    extent,
+    frames_of_triplets,
+    last_common,
+    silent,
+    triplet_sources,
+)
+from ewaldite.io.bifrost.events import EventSource
 from ewaldite.io.bifrost.monitors import RawMonitor, monitor_groups, read_monitor
 from ewaldite.io.bifrost.transformations import Step, tank_of
 from ewaldite.io.bifrost.triplets import read_triplet, triplet_groups
@@ -32,7 +39,6 @@ from ewaldite.model.time_log import LONGEST_GAP, TimeLog
 
 #: Of the ESS, s.
 PULSE_PERIOD = 1.0 / 14.0
-_MOST_NAMED = 6
 
 
 @dataclass
@@ -98,30 +104,14 @@ class RawFile:
         UserError
             If no triplet has an event.
         """
-        found: list[EventSource] = []
-        groups = triplet_groups(self.instrument)
-        for name, group in groups.items():
-            events = event_group(group)
-            if events is None:
-                self.notes.append(f"{name} has no events group")
-                empty = np.zeros(0)
-                nothing = empty.astype(np.int64)
-                found.append(EventSource(name, 0, empty, nothing, None, None, 1e-9))
-            else:
-                found.append(
-                    EventSource.of(events, self.reference, found[-1] if found else None)
-                )
-        found = self._cut(found)
-        dead = [source.name for source in found if not source.size]
-        if len(dead) == len(found):
+        found = self._cut(triplet_sources(self.instrument, self.reference, self.notes))
+        if not any(source.size for source in found):
             raise UserError(
                 f"read the events of {self.path}",
                 "no triplet has counted anything",
                 "See whether the shutter was open; there is nothing to convert.",
             )
-        if dead:
-            named = ", ".join(dead[:_MOST_NAMED]) + (" …" if len(dead) > _MOST_NAMED else "")
-            self.notes.append(f"no events in {len(dead)} of {len(found)} triplets: {named}")
+        self.notes += silent(found)
         return tuple(found)
 
     @property
@@ -144,27 +134,20 @@ class RawFile:
             return sources
         last = self.limit
         if not np.isfinite(last):
-            found = [event_group(g) for g in monitor_groups(self.instrument).values()]
-            monitors = [EventSource.of(g, self.reference) for g in found if g is not None]
-            ends = [s.pulse_time[-1] for s in (*counted, *monitors) if s.size]
-            last = float(min(ends))
+            last = last_common(counted, self.instrument, self.reference)
         cut = [s.until(last) for s in sources]
-        number = max(s.pulse_time.size for s in cut)
-        end = max((float(s.pulse_time[-1]) for s in cut if s.pulse_time.size), default=0.0)
-        said = f"read up to pulse {number:,}, {end:.1f} s after its first one"
+        said = extent(cut)
         self.notes.append(f"the file is still being written; {said}" if self.live else said)
         return cut
 
     @cached_property
     def reference(self) -> int:
         """Zero of all times: the first frame of any triplet, ns since 1970."""
-        first: list[int] = []
-        for group in triplet_groups(self.instrument).values():
-            events = event_group(group)
-            if events is not None and len(need(events, "event_time_zero")):
-                zero = need(events, "event_time_zero")
-                first.append(int(np.atleast_1d(instants(zero))[0]))
-        return min(first, default=0)
+        return self._frames[0]
+
+    @cached_property
+    def _frames(self) -> tuple[int, int | None]:
+        return frames_of_triplets(self.instrument)
 
     @cached_property
     def source(self) -> FloatArray:
@@ -265,22 +248,14 @@ class RawFile:
 
     def _angle(self, node: Any) -> TimeLog:
         log = read_angle(node, self.reference, self.longest_gap, self.notes)
-        late = float(log.time[0]) - self._last_frame
+        first, last = self._frames
+        late = float(log.time[0]) - (last - first) * 1e-9 if last is not None else 0.0
         if late > 0.0:
             self.notes.append(
                 f"the log {node.name} begins {late:,.0f} s after the last event: its "
                 "first value is taken for the whole run"
             )
         return log
-
-    @cached_property
-    def _last_frame(self) -> float:
-        last: list[int] = []
-        for group in triplet_groups(self.instrument).values():
-            events = event_group(group)
-            if events is not None and len(need(events, "event_time_zero")):
-                last.append(int(np.atleast_1d(instants(need(events, "event_time_zero")))[-1]))
-        return (max(last) - self.reference) * 1e-9 if last else np.inf
 
 
 @contextmanager

@@ -18,68 +18,22 @@ proportion to :math:`L_{sa} + L_{ad}`, and cannot be told from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ewaldite.errors import UserError
-from ewaldite.model.experiment import FloatArray, IntArray
+from ewaldite.model.experiment import IntArray
 from ewaldite.spectroscopy.calibrate.counts import ElasticCounts, merged
+from ewaldite.spectroscopy.calibrate.module_fit import ModuleFit, ModuleWork
 from ewaldite.spectroscopy.calibrate.module_line import ModuleLine
-from ewaldite.spectroscopy.calibrate.place import NAMES, Place
+from ewaldite.spectroscopy.calibrate.place import Place
 from ewaldite.spectroscopy.calibrate.powder import PowderLines
-from ewaldite.spectroscopy.calibration import (
-    WIDTH,
-    Calibration,
-    Module,
-    ModuleCalibration,
-)
+from ewaldite.spectroscopy.calibration import WIDTH, Calibration, Module
 
 #: Largest standard error of a time zero from the powder that is worth the name, s.
 _VAGUE = 50e-6
 _ROUNDS = 12
-
-
-@dataclass(frozen=True)
-class ModuleFit:
-    """A module that was fitted.
-
-    Attributes
-    ----------
-    module:
-        Arc and module, from 0.
-    value:
-        Where it is.
-    error:
-        Standard errors; infinite for what was not fitted.
-    events:
-        Of the elastic line.
-    width:
-        σ of the line, s.
-    misfit:
-        Chi-square of the line's cells a degree of freedom.
-    lines:
-        Powder lines on tubes that were used.
-    channels:
-        Of the triplets.
-    late, late_error:
-        What is left of the lateness of each triplet; s.
-    common_angle, common_angle_error:
-        Mean shift of A4 of its pixels by the calibration, degrees.
-    """
-
-    module: Module
-    value: ModuleCalibration
-    error: ModuleCalibration
-    events: float
-    width: float
-    misfit: float
-    lines: int
-    channels: tuple[int, ...]
-    late: FloatArray
-    late_error: FloatArray
-    common_angle: float = 0.0
-    common_angle_error: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -100,95 +54,6 @@ class ModulesFit:
     time_zero: float = 0.0
     time_zero_error: float | None = None
     skipped: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Equations:
-    """Normal equations of angle, along and across of a module, and the common time zero."""
-
-    matrix: FloatArray
-    right: FloatArray
-
-    @property
-    def _solved(self) -> FloatArray:
-        """Of the place alone, for the right side and the time zero; dims (parameter, 2)."""
-        return self.solve(np.column_stack([self.right[:-1], self.matrix[:-1, -1]]))
-
-    @property
-    def for_time_zero(self) -> tuple[float, float]:
-        """Normal equation of the time zero, the place eliminated."""
-        solved, mixed = self._solved, self.matrix[-1, :-1]
-        return (
-            float(self.matrix[-1, -1] - mixed @ solved[:, 1]),
-            float(self.right[-1] - mixed @ solved[:, 0]),
-        )
-
-    def solve(self, right: FloatArray) -> FloatArray:
-        """Solve for the place alone, scaled."""
-        scale = np.sqrt(np.diag(self.matrix)[:-1])
-        scaled = self.matrix[:-1, :-1] / np.outer(scale, scale)
-        inner = np.linalg.lstsq(scaled, right / scale[:, None], rcond=1e-12)[0]
-        return np.asarray(inner / scale[:, None])
-
-    def step(self, shift: float) -> FloatArray:
-        """How to move the place; dims (parameter)."""
-        solved = self._solved
-        return np.asarray(solved[:, 0] - solved[:, 1] * shift)
-
-    def variance(self, time_zero_weight: float) -> FloatArray:
-        """Of the place; dims (parameter)."""
-        own = np.diag(self.solve(np.eye(len(NAMES))))
-        return np.asarray(own + self._solved[:, 1] ** 2 / time_zero_weight)
-
-    def still(self, step: FloatArray) -> bool:
-        """Whether a step is small against the errors."""
-        return bool(np.all(step**2 <= 1e-3 * self.variance(np.inf)))
-
-
-@dataclass
-class _Work:
-    """A module in the making."""
-
-    line: ModuleLine
-    powder: PowderLines | None
-    where: ModuleCalibration
-
-    def equations(self, time_zero: float) -> _Equations:
-        """Of this module; the powder's widths are eliminated, and improved."""
-        matrix, right = self.line.equations(self.where, time_zero)
-        if self.powder is None:
-            return _Equations(matrix, right)
-        whole, side = self.powder.equations(self.where)
-        place, width = slice(0, len(NAMES)), slice(len(NAMES), None)
-        both = np.column_stack([whole[width, place], side[width]])
-        solved = np.linalg.solve(whole[width, width], both)
-        self.powder.widen(np.asarray(solved[:, -1]))
-        matrix[place, place] += whole[place, place] - whole[place, width] @ solved[:, :-1]
-        right[place] += side[place] - whole[place, width] @ solved[:, -1]
-        return _Equations(matrix, right)
-
-    def move(self, step: FloatArray) -> None:
-        """Move it."""
-        now = [getattr(self.where, name) for name in NAMES]
-        self.where = ModuleCalibration(*(np.array(now) + step).tolist())
-
-    def result(self, time_zero: float, time_zero_weight: float) -> ModuleFit:
-        """Where it is at last."""
-        place, powder = self.line.place, self.powder
-        variance = self.equations(time_zero).variance(time_zero_weight)
-        value, error = self.where, ModuleCalibration(*np.sqrt(variance).tolist())
-        if powder is None:
-            value = replace(value, across=place.start.across)
-            error = replace(error, across=np.inf)
-        turned = np.rad2deg(place.at(value)[1] - place.at(ModuleCalibration())[1]).mean()
-        slope = np.rad2deg(place.slopes[-1, 1].mean())
-        return ModuleFit(
-            place.module, value, error, self.line.fit.events, self.line.fit.sigma,
-            self.line.misfit(self.where, time_zero), 0 if powder is None else powder.strong,
-            tuple(sorted(t.channel for t in place.triplets)),
-            *self.line.by_triplet(self.where, time_zero),
-            float(turned), float(abs(slope) * error.across),
-        )  # fmt: skip
 
 
 def fit_modules(
@@ -273,7 +138,7 @@ def _prepare(
     calibration: Calibration,
     spacings: Sequence[float],
     minimum: int,
-) -> tuple[list[_Work], list[str]]:
+) -> tuple[list[ModuleWork], list[str]]:
     whole = merged(runs)
     works, skipped = [], []
     for module in sorted({(t.arc, t.channel // WIDTH) for t in whole.triplets}):
@@ -294,7 +159,7 @@ def _prepare(
             if not powder.strong:
                 skipped.append(f"{module_name(module)}: no line of the powder crosses it")
                 continue
-        works.append(_Work(line, powder, place.start))
+        works.append(ModuleWork(line, powder, place.start))
     if not works:
         raise UserError(
             f"fit the places of modules to {whole.name}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ewaldite.spectroscopy.calibrate.modules import ModuleFit, ModulesFit
+from ewaldite.spectroscopy.calibrate.module_fit import ModuleFit
+from ewaldite.spectroscopy.calibrate.modules import ModulesFit
 from ewaldite.spectroscopy.calibrate.tubes import TubeFit
 from ewaldite.spectroscopy.calibrate.zero import TimeZeroFit
 from ewaldite.spectroscopy.calibration_options import ModuleOptions, TubeOptions
