@@ -114,6 +114,16 @@ def test_cuts_alone(config: Path, command: Command) -> None:
     assert "no [[cut]] of this name" in command("spectroscopy", "cut", config, "x").mistake
 
 
+def test_other_colours_redo_the_picture_alone(config: Path, command: Command) -> None:
+    config.write_text(config.read_text().replace('name = "he"', 'name = "he"\nscale = "log"'))
+    before = (config.parent / "out/cuts/he.png").read_bytes()
+    said = command("spectroscopy", "run", str(config), "--dry-run").out
+    assert "cut he: cut.scale changed" in said
+    assert "1 steps to do" in said
+    command("spectroscopy", "run", str(config))
+    assert (config.parent / "out/cuts/he.png").read_bytes() != before
+
+
 def test_vanadium_alone_and_as_a_file(config: Path, command: Command) -> None:
     folder = config.parent
     first = ewaldite.load(folder / "out/cuts/he.nxs")

@@ -90,3 +90,13 @@ def test_the_frame_labels_lie_on_the_edges_of_the_region() -> None:
 )
 def test_names_of_planes(normal: str, value: float, name: str) -> None:
     assert plane_name(normal, value) == name
+
+
+@pytest.mark.parametrize("turn", [-1e-13, 0.0, 1e-13])
+def test_an_upright_axis_is_labelled_upwards(turn: float) -> None:
+    """Whichever side of 90° rounding puts it."""
+    plane = Plane("h", "l", np.array([[1.0, 0.0], [turn, 1.0]]))
+    axes = Figure().add_subplot()
+    draw_frame(axes, plane, (0.0, 1.0), (0.0, 1.0))
+    (label,) = [text for text in axes.texts if text.get_text().startswith("l ")]
+    assert label.get_rotation() == pytest.approx(90.0)

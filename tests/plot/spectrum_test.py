@@ -128,3 +128,29 @@ def test_a_map_of_two_axes_of_the_lattice_has_its_angle_in_both_panels() -> None
         assert axes.get_aspect() == 1
     texts = {t.get_text() for t in figure.axes[0].texts}
     assert {"h (r.l.u.)", "k (r.l.u.)"} <= texts
+
+
+def test_a_flat_plane_has_its_coverage_below() -> None:
+    edges = {"h": np.linspace(-1, 1, 5), "l": np.linspace(0, 0.3, 4)}
+    left, right = cut_figure(
+        stored(EVENTS, COVERAGE, edges, {}), cell=(5, 5, 5, 90, 90, 90)
+    ).axes[:2]
+    assert right.get_title(loc="left") == "coverage"
+    assert right.get_position().y1 <= left.get_position().y0
+    beside = cut_figure(stored_map("h", "l"), cell=(5, 5, 5, 90, 90, 90)).axes[:2]
+    assert beside[0].get_position().x1 <= beside[1].get_position().x0
+
+
+def test_the_record_of_a_cut_says_its_colours() -> None:
+    data = stored_map("h", "energy_transfer")
+    assert not isinstance(colours_of(data), LogNorm)
+    record = data["cut"]
+    record["scale"] = "log"
+    data["cut"] = record
+    assert isinstance(colours_of(data), LogNorm)
+    figure = cut_figure(data, scale="linear")
+    assert not isinstance(figure.axes[0].collections[0].norm, LogNorm)
+
+
+def colours_of(data: sc.DataGroup[Any]) -> object:
+    return cut_figure(data).axes[0].collections[0].norm

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.plot.cut_axes import CutAxes
+from ewaldite.plot.cut_map import Scale
 from ewaldite.plot.style import unit_label
 
 FloatArray = NDArray[np.float64]
@@ -35,6 +36,8 @@ class CutParts:
         Counted events; None if they are not known.
     coverage:
         None if it is not known.
+    scale:
+        Of the colours of S.
     """
 
     s: sc.DataArray
@@ -43,6 +46,7 @@ class CutParts:
     upper: FloatArray | None = None
     events: FloatArray | None = None
     coverage: sc.DataArray | None = None
+    scale: Scale = "linear"
 
     @classmethod
     def of(cls, data: sc.DataGroup[Any] | sc.DataArray) -> CutParts:
@@ -55,8 +59,10 @@ class CutParts:
             for n in ("lower", "upper", "events")
             if n in data
         }
-        axes = CutAxes.of(s, data.get("cut"))
-        return cls(s, axes, coverage=data.get("coverage"), **known)
+        record = data.get("cut")
+        scale: Scale = "linear" if record is None else record.get("scale", "linear")
+        axes = CutAxes.of(s, record)
+        return cls(s, axes, coverage=data.get("coverage"), scale=scale, **known)
 
     @property
     def bars(self) -> tuple[FloatArray, FloatArray]:

@@ -180,7 +180,8 @@ def _draw_edge(
         textcoords="offset points",
         ha="center",
         va="center",
-        rotation=angle if angle <= 90 else angle - 180,
+        # a vertical axis is read upwards, whatever side of 90° rounding puts it
+        rotation=angle if angle <= 90.0 + 1e-6 else angle - 180,
         fontsize=9,
         color=INK,
         annotation_clip=False,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LAYERS = 6
+# Height over width below which a map and its coverage lie one above the other
+_FLAT = 0.45
 
 
 def cut_figure(
@@ -32,7 +34,7 @@ def cut_figure(
     title: str = "",
     cell: ArrayLike | None = None,
     *,
-    scale: Scale = "linear",
+    scale: Scale | None = None,
 ) -> Figure:
     """Picture of a cut.
 
@@ -52,7 +54,7 @@ def cut_figure(
         a, b, c, α, β, γ; Å and degrees. With it, two axes of reciprocal space are drawn at
         their true angle.
     scale:
-        Of the colours of S.
+        Of the colours of S; that of the record of the cut if None.
 
     Returns
     -------
@@ -65,6 +67,7 @@ def cut_figure(
         If matplotlib is not installed.
     """
     parts = CutParts.of(data)
+    scale = scale or parts.scale
     if parts.s.ndim == 1:
         return curve_figure(data, title)
     if parts.s.ndim == 2:
@@ -111,6 +114,10 @@ def map_figure(
     if parts.coverage is None:
         figure = new_figure(6.8, 4.8 if aspect is None else _height(4.6 * aspect))
         left = figure.add_subplot()
+    elif aspect is not None and aspect < _FLAT:
+        figure = new_figure(9.0, 2.0 * max(7.0 * aspect + 0.9, 2.0))
+        left, right = figure.subplots(2, 1)
+        draw_coverage(figure, right, parts, cell)
     else:
         figure = new_figure(11.0, 4.6 if aspect is None else _height(4.3 * aspect))
         left, right = figure.subplots(1, 2, width_ratios=[1.35, 1.0])

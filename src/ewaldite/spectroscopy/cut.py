@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ class Cut(Section):
         None,
         description="space or point group whose rotations fold the data, as 'P 4/m m m'; "
         "default: [normalise] point_group",
+    )
+    scale: Literal["linear", "log"] = Field(
+        "linear", description="of the colours of the picture, where it has any"
     )
 
     @model_validator(mode="after")

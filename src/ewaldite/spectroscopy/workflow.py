@@ -165,7 +165,7 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             (paths.setup,),
             {
                 **_of_runs(context),
-                "cut": cut.model_dump(exclude={"name"}),
+                "cut": cut.model_dump(exclude={"name", "scale"}),
                 "normalise": options.normalise.model_dump(include=_EXPOSURE),
             },
             lambda: expose(context, cut),
@@ -225,7 +225,7 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
             {
                 "normalise": options.normalise.model_dump(exclude=_EXPOSURE),
                 "sample_factors": options.sample_factors,
-                "cut": {"name": name},
+                "cut": {"name": name, "scale": cut.scale},
             },
             lambda: finish_cut(context, cut),
         )
