@@ -77,3 +77,11 @@ def test_files_that_are_no_configuration(
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="it is a folder"):
         read_toml(tmp_path)
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_files_of_editors_on_windows(tmp_path: Path, start: str, ending: str) -> None:
+    text = f'{start}a = 1{ending}b = "ä"  # μ{ending}[c]{ending}d = [1,{ending}2]{ending}'
+    (tmp_path / "x.toml").write_bytes(text.encode())
+    assert read_toml(tmp_path / "x.toml") == {"a": 1, "b": "ä", "c": {"d": [1, 2]}}

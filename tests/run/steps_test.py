@@ -92,19 +92,31 @@ def test_a_changed_option_redoes_exactly_what_depends_on_it(chain: Chain, name: 
     assert chain.go() == []
 
 
-def test_the_log_says_what_and_why(chain: Chain, caplog: pytest.LogCaptureFixture) -> None:
+class StoppedClock:
+    @staticmethod
+    def monotonic() -> float:
+        return 7.0
+
+
+def test_the_log_says_what_and_why(
+    chain: Chain, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chain.go()
     caplog.set_level(logging.INFO)
     caplog.clear()
     chain.options["integrate"] = 1
+    monkeypatch.setattr("ewaldite.run.steps.time", StoppedClock)
     chain.go()
     assert caplog.messages == [
         "mask: unchanged, kept",
         "filter: unchanged, kept",
         "integrate: x changed",
+        "integrate: done in 0 s",
         "correct: unchanged, kept",
         "merge: needs integrate, which was redone",
+        "merge: done in 0 s",
         "plot: needs merge, which was redone",
+        "plot: done in 0 s",
     ]
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ewaldite.cli.calibrate import register as register_calibrate
 from ewaldite.cli.diffuse import diffuse
+from ewaldite.cli.log import close_log, log_ending
 from ewaldite.cli.maps import register as register_maps
 from ewaldite.cli.spectroscopy import spectroscopy
 from ewaldite.cli.spectroscopy_export import register as register_export
@@ -66,12 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(console, _of_the_system(error))
         sys.exit(MISTAKE)
     except KeyboardInterrupt:
-        console.print("ewaldite: interrupted; finished steps and wedges are kept", markup=False)
+        ending = "interrupted; finished steps and wedges are kept"
+        console.print(f"ewaldite: {ending}", markup=False)
+        log_ending(ending)
         sys.exit(INTERRUPTED)
+    finally:
+        close_log()
 
 
 def _say(console: Console, error: UserError) -> None:
     console.print(f"ewaldite: {error}", style="red", markup=False, soft_wrap=True)
+    log_ending(str(error))
 
 
 def _of_the_system(error: OSError) -> UserError:

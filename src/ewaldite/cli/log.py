@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from pathlib import Path
 
 from ewaldite.errors import UserError
+from ewaldite.model.provenance import installed_version
 
 NAME = "ewaldite"
 
@@ -19,7 +21,7 @@ class _LogFile(logging.FileHandler):
 
 
 def run_log(path: Path) -> logging.Logger:
-    """Make the logger of a run.
+    """Make the logger of a run; the file begins with the version and the command.
 
     Parameters
     ----------
@@ -36,10 +38,8 @@ def run_log(path: Path) -> logging.Logger:
     UserError
         If the file cannot be written.
     """
+    close_log()
     log = logging.getLogger(NAME)
-    for handler in list(log.handlers):
-        log.removeHandler(handler)
-        handler.close()
     try:
         file = _LogFile(path, encoding="utf-8")
     except OSError as error:
@@ -55,4 +55,31 @@ def run_log(path: Path) -> logging.Logger:
         log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+    command = shlex.join([NAME, *sys.argv[1:]])
+    _in_file(logging.INFO, f"{NAME} {installed_version()}: {command}")
     return log
+
+
+def log_ending(text: str) -> None:
+    """Write to the log file of the run, if there is one, why it ended.
+
+    Parameters
+    ----------
+    text:
+        A sentence.
+    """
+    _in_file(logging.ERROR, text)
+
+
+def close_log() -> None:
+    """Close the log of the run; what comes later belongs to none."""
+    log = logging.getLogger(NAME)
+    for handler in list(log.handlers):
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _in_file(level: int, text: str) -> None:
+    for handler in logging.getLogger(NAME).handlers:
+        if isinstance(handler, _LogFile):
+            handler.handle(logging.LogRecord(NAME, level, "", 0, text, None, None))

@@ -22,7 +22,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     asked = f"read the configuration {path}"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows put a mark before the text, which TOML does not know
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise UserError(
             asked,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import gc
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ewaldite.run.records import (
     read_records,
     write_records,
 )
+from ewaldite.run.sizes import format_seconds
 
 _NAMED = 3
 # Bytes that a step may leave behind before it is asked what they are
@@ -108,8 +110,9 @@ def _do(wanted: Sequence[Step], state_file: Path, log: logging.Logger) -> list[s
         if records.pop(step.name, None) is not None:
             # a step that is killed while it replaces its files must not look finished
             write_records(state_file, records)
-        held = current_rss()
+        held, began = current_rss(), time.monotonic()
         step.run()
+        took = format_seconds(time.monotonic() - began)
         give_back()  # the next step asks how much is free
         if current_rss() > held + _LEFT:
             # a compiler leaves cycles behind, up to 0.8 GB of them in a first run
@@ -118,6 +121,7 @@ def _do(wanted: Sequence[Step], state_file: Path, log: logging.Logger) -> list[s
         records[step.name] = _record(step, records, state_file.parent)
         write_records(state_file, records)
         _tidy(step)
+        log.info("%s: done in %s", step.name, took)
         redone.append(step.name)
     return redone
 
