@@ -260,3 +260,37 @@ def test_a_full_disk_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch
         save(path, table())
     assert path.read_bytes() == old
     assert len(list(path.parent.iterdir())) == 1
+
+
+def test_images_of_a_group_are_drawn_as_they_are(path: Path) -> None:
+    mask = sc.array(dims=["slow", "fast"], values=[[True, False, False], [False, True, True]])
+    gain = sc.array(dims=["slow", "fast"], values=np.ones((2, 3)), unit="mm")
+    group = sc.DataGroup({"z": sc.DataGroup({"one": mask, "alone": sc.scalar(1)}), "b": gain})
+    save(path, group)
+    plot = nx.nxload(path).plottable_data  # the first in the order of the group
+    assert plot.nxname == "one"
+    assert plot.nxsignal.nxdata.tolist() == [[1, 0, 0], [0, 1, 1]]
+    assert plot.nxsignal.dtype == np.uint8  # viewers draw no logical values
+    assert load(path)["z"]["one"].dtype == sc.DType.bool
+    assert same(load(path), group)
+
+
+@pytest.mark.parametrize(
+    ("way", "shown"),
+    [
+        ((), "a"),
+        (("c",), "d"),
+        (("c", "e"), "e"),
+        (("c", "gone"), "d"),
+        (("gone", "e"), "a"),
+        (("bare",), "a"),  # what has coordinates goes before bare numbers
+    ],
+)
+def test_what_is_shown_first_can_be_wished(
+    path: Path, way: tuple[str, ...], shown: str
+) -> None:
+    array = sc.DataArray(sc.arange("x", 3.0), coords={"x": sc.arange("x", 3)})
+    inner = sc.DataGroup({"d": array, "e": array})
+    bare = sc.arange("x", 3.0)
+    save(path, sc.DataGroup({"bare": bare, "a": array, "c": inner}), plot=way)
+    assert nx.nxload(path).plottable_data.nxname == shown

@@ -79,7 +79,13 @@ def rescale(context: Context) -> None:
         provenance,
         sample=context.sample(options.scale.grid),
     )
-    save(context.path("absolute_scale.nxs"), scale.to_scipp(), provenance, sample=sample)
+    save(
+        context.path("absolute_scale.nxs"),
+        scale.to_scipp(),
+        provenance,
+        sample=sample,
+        plot=("curves", "scale"),
+    )
     save(
         context.path("absolute_scales.nxs"),
         absolute_model(
@@ -87,6 +93,7 @@ def rescale(context: Context) -> None:
         ),
         provenance,
         sample=sample,
+        plot=("model", "terms", "b"),
     )
 
 

@@ -62,7 +62,8 @@ def merge_observations(context: Context) -> None:
     _say(context, fine)
     if fine.statistics is not None:
         path, sample = context.path("statistics.nxs"), context.sample(options.map.grid)
-        save(path, fine.statistics, context.provenance(), sample=sample)
+        first = ("shells", "cc_half_anisotropic")
+        save(path, fine.statistics, context.provenance(), sample=sample, plot=first)
     del fine
     give_back()
     _merge(

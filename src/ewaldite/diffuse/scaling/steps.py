@@ -64,7 +64,13 @@ def scale_observations(context: Context) -> None:
             maps.add(block, np.where(outlier, np.nan, residual))
             start += len(block)
     record = sc.DataGroup({**result.to_scipp(), **maps.to_scipp()})
-    save(context.path("scales.nxs"), record, provenance, sample=sample)
+    save(
+        context.path("scales.nxs"),
+        record,
+        provenance,
+        sample=sample,
+        plot=("model", "terms", "b"),
+    )
 
 
 def load_model(context: Context) -> ScalingModel:

@@ -13,8 +13,9 @@ import scipp as sc
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.layout import clean_name, new_dataset, text, unit_text
 
-_NUMBERS = {"float64", "float32", "int64", "int32", "bool"}
-_KNOWN = _NUMBERS | {"string", "datetime64", "vector3"}
+#: Types of numbers that have a place in a file.
+NUMBERS = {"float64", "float32", "int64", "int32", "bool"}
+_KNOWN = NUMBERS | {"string", "datetime64", "vector3"}
 
 
 def write_variable(
@@ -105,6 +106,8 @@ def read_variable(
     values: Any = dataset[selection]
     if dtype == "datetime64":
         values = np.asarray(values).astype(f"datetime64[{unit}]")
+    if dtype == "bool":
+        values = np.asarray(values).astype(np.bool_, copy=False)
     if dtype == "vector3":
         if dims:
             return sc.vectors(dims=dims, values=values, unit=unit)
@@ -114,7 +117,7 @@ def read_variable(
     variances = None
     if "variances" in dataset.attrs:
         variances = dataset.parent[text(dataset.attrs["variances"])][selection]
-    if not dims and dtype in _NUMBERS:
+    if not dims and dtype in NUMBERS:
         values = values.item()
         variances = None if variances is None else variances.item()
     return sc.Variable(dims=dims, values=values, variances=variances, unit=unit, dtype=dtype)
@@ -128,6 +131,9 @@ def _encode(variable: sc.Variable) -> Any:
         return np.asarray(variable.values, dtype=object)
     if dtype == "datetime64":
         return np.asarray(variable.values).astype(np.int64)
+    if dtype == "bool":
+        # 1 and 0, as NX_BOOLEAN says: viewers draw no images of other logical values
+        return np.asarray(variable.values, dtype=np.bool_).astype(np.uint8)
     return np.asarray(variable.values, dtype="float64" if dtype == "vector3" else dtype)
 
 

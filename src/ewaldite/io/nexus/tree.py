@@ -11,7 +11,7 @@ import numpy as np
 import scipp as sc
 
 from ewaldite.errors import UserError
-from ewaldite.io.nexus.fields import extend_variable, read_variable, write_variable
+from ewaldite.io.nexus.fields import NUMBERS, extend_variable, read_variable, write_variable
 from ewaldite.io.nexus.layout import TABLE_DIMS, UNIT_COORD, clean_name, new_group, text
 
 Stored = sc.DataArray | sc.Variable | sc.DataGroup[Any]
@@ -33,7 +33,8 @@ def kind_of(obj: object) -> str:
 def write_node(parent: h5py.Group, name: str, obj: Any, *, grows: bool = False) -> h5py.Group:
     """Write an object under a name that resembles ``name``.
 
-    A data array becomes an NXdata, anything else an NXcollection.
+    A data array becomes an NXdata, and so does a variable of numbers with dims, which can be
+    drawn; anything else an NXcollection.
 
     Raises
     ------
@@ -45,6 +46,11 @@ def write_node(parent: h5py.Group, name: str, obj: Any, *, grows: bool = False) 
         group = new_group(parent, stored, "NXdata")
         group.attrs["content"] = "data_array"
         _write_array(group, obj, grows)
+    elif isinstance(obj, sc.Variable) and obj.ndim and str(obj.dtype) in NUMBERS:
+        group = new_group(parent, stored, "NXdata")
+        group.attrs["content"] = "variable"
+        group.attrs["signal"] = _leaf(write_variable(group, "value", obj, role="value"))
+        group.attrs["axes"] = ["."] * obj.ndim
     else:
         group = new_group(parent, stored, "NXcollection")
         if isinstance(obj, Mapping) and not isinstance(obj, sc.Dataset):

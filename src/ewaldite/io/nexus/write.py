@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import PathLike
-from ewaldite.io.nexus.layout import FORMAT, new_group
+from ewaldite.io.nexus.layout import FORMAT, new_group, text
 from ewaldite.io.nexus.sample import Sample, write_sample
 from ewaldite.io.nexus.shells import shell_means
 from ewaldite.io.nexus.sink import create_hdf5
@@ -27,6 +28,7 @@ def save(
     provenance: Provenance | None = None,
     *,
     sample: Sample | None = None,
+    plot: Sequence[str] = (),
 ) -> None:
     """Write a scipp object so that :func:`~ewaldite.io.nexus.load` gives the same one back.
 
@@ -46,6 +48,8 @@ def save(
         How it came about; by default only the version of the program.
     sample:
         Cell, space group, orientation and grid.
+    plot:
+        Names that lead to the item of a group that a viewer shows first; by default the first.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def save(
         shells = None
         if isinstance(obj, sc.DataArray) and kind == "table":
             shells = shell_means(obj, crystal.cell)
-        finish_file(entry, node, shells, record, crystal)
+        finish_file(entry, node, shells, record, crystal, plot)
 
 
 class GroupWriter:
@@ -150,10 +154,12 @@ def finish_file(
     shells: sc.DataArray | None,
     provenance: Provenance,
     sample: Sample,
+    plot: Sequence[str] = (),
 ) -> None:
     """Write what goes with the object and choose the default plot."""
     entry.attrs["object"] = _leaf(node)
-    default = _first_plot(node)
+    # Bare numbers are drawn where there is nothing with coordinates
+    default = _first_plot(node, "data_array", plot) or _first_plot(node, "variable", plot)
     if shells is not None and shells.size:
         default = write_node(entry, "shells", shells)
         default["s"].attrs["long_name"] = f"|s| ({default['s'].attrs.get('units', '')})"
@@ -177,11 +183,21 @@ def _write_provenance(entry: h5py.Group, provenance: Provenance) -> None:
         note["data"] = content
 
 
-def _first_plot(node: h5py.Group) -> h5py.Group | None:
+def _first_plot(node: h5py.Group, content: str, way: Sequence[str]) -> h5py.Group | None:
+    """First NXdata in the order of the items, on the way that is wished where it exists."""
     if node.attrs["NX_class"] == "NXdata":
-        return node
-    children: list[Any] = [c for c in node.values() if isinstance(c, h5py.Group)]
-    found = (_first_plot(child) for child in children)
+        return node if text(node.attrs["content"]) == content else None
+    children: dict[str, Any] = {
+        text(c.attrs["name"]): c for c in node.values() if isinstance(c, h5py.Group)
+    }
+    order: list[str] = json.loads(text(node.attrs["order"])) if "order" in node.attrs else []
+    wished = [name for name in way[:1] if name in children]
+    names = dict.fromkeys([*wished, *order])
+    found = (
+        _first_plot(children[name], content, way[1:] if name in wished else ())
+        for name in names
+        if name in children
+    )
     return next((plot for plot in found if plot is not None), None)
 
 
