@@ -12,6 +12,8 @@ import scipp as sc
 
 import ewaldite
 from ewaldite.errors import UserError
+from ewaldite.report import spectroscopy as report
+from ewaldite.report.model import Section
 from ewaldite.spectroscopy import step_needs, workflow
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.context import Context
@@ -74,8 +76,11 @@ def test_a_flat_scatterer_with_a_constant_background(
         run = context(folder, reduced, SECTION, f'[normalise]\nestimator = "{estimator}"')
         with caplog.at_level(logging.INFO, "ewaldite.test"):
             done = workflow.run(run)
-        first = ["time background", "time background e", "cut e"]
-        assert done == (first if estimator == "coverage" else first[1:])
+        if estimator == "coverage":
+            assert done[:2] == ["vanadium", "time background"]
+            assert done[-2:] == ["time background e", "cut e"]
+        else:
+            assert done == ["time background e", "cut e"]
         data = ewaldite.load(reduced / "cuts/e.nxs")
         found = pulls(data)
         assert abs(found.mean()) < 2.0
@@ -97,6 +102,20 @@ def test_a_flat_scatterer_with_a_constant_background(
                for line in said)  # fmt: skip
 
 
+def test_the_report_has_a_table_of_levels(
+    folder: Path, reduced: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run(context(folder, reduced, SECTION))
+    for name in ("cut_section", "run_section", "vanadium_section"):
+        monkeypatch.setattr(report, name, lambda *_: Section("without pictures"))
+    page = report.report_spectroscopy(reduced).read_text("utf-8")
+    assert "Time-independent background" in page
+    assert "arc 3, channel 5" in page
+    workflow.run(context(folder, reduced))
+    page = report.report_spectroscopy(reduced).read_text("utf-8")
+    assert "Time-independent background" not in page
+
+
 def test_shards_and_tidying(folder: Path, reduced: Path) -> None:
     workflow.run(context(folder, reduced, SECTION))
     paths = CutPaths(reduced, "e")
@@ -114,8 +133,11 @@ def test_shards_and_tidying(folder: Path, reduced: Path) -> None:
     # of an estimator that is changed, only what depends on it
     other = context(folder, reduced, SECTION, '[normalise]\nestimator = "event"')
     assert list(workflow.stale(other)) == ["time background e", "cut e"]
-    wider = context(folder, reduced, SECTION + '\ngroup = "arc"')
-    assert list(workflow.stale(wider)) == ["time background", "time background e", "cut e"]
+    wider = context(folder, reduced, SECTION + '\ngroup = "arc"\nvanadium = false')
+    stale = workflow.stale(wider)
+    assert "time_background" in stale["vanadium"]
+    assert {"time background", "time background e", "cut e"} < set(stale)
+    assert "runs" not in stale
 
 
 def test_without_forbidden_time_nothing_is_begun_of_it(folder: Path, tmp_path: Path) -> None:

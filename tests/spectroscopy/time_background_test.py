@@ -43,6 +43,7 @@ HKL = np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]]) * CUBIC[0, 0]
 CUT = Cut(name="c", axes=["h", "energy_transfer"],
           bins={"h": (-2, 3, 0.5), "energy_transfer": (-2, 2.5, 0.5)})  # fmt: skip
 MEAN = np.stack([counts_of(2e6 / BAND.energy, BAND, 1 + j) for j in range(3)])
+EMPTY_COUNTS = counts_of(3e6 / BAND.energy, BAND)[None]
 #: Pulses of the steps, and counts/s of the pixels of each arc.
 PULSES = np.array([[3000.0], [5000.0], [8000.0]])
 RATE = np.array([0.0, 0.1, 0.3, 0.5, 0.2])

@@ -16,8 +16,10 @@ from ewaldite.model.provenance import Provenance
 from ewaldite.report.model import Section, Table
 from ewaldite.report.page import write_report
 from ewaldite.report.spectroscopy_cut import cut_section, vanadium_section
+from ewaldite.report.spectroscopy_level import level_section
 from ewaldite.report.spectroscopy_run import run_section
 from ewaldite.spectroscopy.run_view import VIEWS
+from ewaldite.spectroscopy.time_level import LEVEL
 
 Group = sc.DataGroup[Any]
 
@@ -30,8 +32,8 @@ def report_spectroscopy(out: Path) -> Path:
     picture ``cuts/NAME.png`` where that is newer; ``runs.nxs``, a group by the name of the run
     of what :func:`~ewaldite.spectroscopy.run_view.view_run` gives; and, where the options have
     [vanadium], ``vanadium.nxs`` with ``N_b`` (dims (pixel); coordinates ``arc``, ``channel``,
-    ``tube``, ``position_in_tube``). The last two may be absent: their sections are then
-    shorter.
+    ``tube``, ``position_in_tube``); where they have [time_background],
+    ``time_background.nxs``. The last three may be absent: their sections are then shorter.
 
     Parameters
     ----------
@@ -70,6 +72,9 @@ def report_spectroscopy(out: Path) -> Path:
         *(run_section(str(name), view) for name, view in views.items()),
         vanadium_section(found, wanted),
     ]
+    levels = out / LEVEL
+    if options.get("time_background") is not None and levels.is_file():
+        sections.append(level_section(_group(levels)))
     path = out / "report.html"
     write_report(
         path,

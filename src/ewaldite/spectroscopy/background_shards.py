@@ -111,8 +111,13 @@ class TurnBackground(Sharded[BackgroundShard, Background, Background]):
 
     @property
     def _empty(self) -> EmptyRun:
-        seen = self.empty.stat()
-        return _loaded(self.empty, seen.st_mtime_ns, seen.st_size)
+        return cached_empty(self.empty)
+
+
+def cached_empty(path: Path) -> EmptyRun:
+    """Read an empty run; once in a process for the same file."""
+    seen = path.stat()
+    return _loaded(path, seen.st_mtime_ns, seen.st_size)
 
 
 @lru_cache(maxsize=1)

@@ -62,6 +62,9 @@ class TimeBackgroundOptions(Section):
     guard: str = Field(
         "0.2 ms", description="taken off at both ends of forbidden times, for what leaks in"
     )
+    vanadium: bool = Field(
+        True, description="whether [vanadium] loses its own, by its own forbidden times"
+    )
 
 
 class VanadiumOptions(Section):

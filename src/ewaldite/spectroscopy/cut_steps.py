@@ -50,7 +50,8 @@ from ewaldite.spectroscopy.time_background_shards import (
     load_time_background,
     save_time_background,
 )
-from ewaldite.spectroscopy.time_level_step import LEVEL, level_of
+from ewaldite.spectroscopy.time_level import LEVEL
+from ewaldite.spectroscopy.time_level_step import level_of
 from ewaldite.spectroscopy.vanadium_step import EMPTY, vanadium_of, write_npz
 from ewaldite.tables.magnetic import SOURCE
 
@@ -125,21 +126,18 @@ def spread_time_background(context: Context, cut: Cut) -> None:
     """Step ``time background NAME``: what is constant in time, in the bins of the cut."""
     paths, level = _paths(context, cut), context.out / LEVEL
     options = context.options
+    empty = None if options.background is None else context.work / EMPTY
+    files = [path for path in (paths.setup, level, empty) if path is not None]
     estimator, device = options.normalise.estimator, options.computing.device
     made = reduce(
         context,
-        SpreadTime(paths.setup, level, estimator, device),
+        SpreadTime(paths.setup, level, empty, estimator, device),
         f"time background {cut.name}",
         paths.time_background_shards,
-        GroupKeys(
-            digest(
-                installed_version(), file_checksum(paths.setup), file_checksum(level),
-                estimator, device,
-            )
-        ),
+        GroupKeys(digest(installed_version(), *map(file_checksum, files), estimator, device)),
         (save_time_background, load_time_background),
         ShardProgress(context.progress, unit="parts"),
-    )  # fmt: skip
+    )
     write_npz(paths.time_background, lambda path: save_time_background(made, path))
 
 

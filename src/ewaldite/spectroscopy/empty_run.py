@@ -11,19 +11,23 @@ from numpy.typing import NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.model.quantity import parse_quantity
+from ewaldite.spectroscopy.constant_counts import level_of_run
 from ewaldite.spectroscopy.cut_options import BackgroundOptions
 from ewaldite.spectroscopy.decoded_events import decoded_events
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.spectroscopy.instrument import Instrument
+from ewaldite.spectroscopy.live_time import live_time
 from ewaldite.spectroscopy.monitor import Intervals
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
 from ewaldite.spectroscopy.run_input import open_run
 from ewaldite.spectroscopy.self_shielding import cylinder_transmission
+from ewaldite.spectroscopy.time_level import TimeLevel
 from ewaldite.tables.vanadium import THERMAL_ENERGY
 
 FloatArray = NDArray[np.float64]
 
 _FLUX = ("counts", "variance", "readings", "absent")
+_LEVEL = ("group", "events", "live")
 _INTERVALS = ("edges", "of_bin", "time", "duration", "at_sample")
 
 
@@ -41,6 +45,12 @@ class EmptyRun:
         What the sample lets through; dims (pixel).
     detector_number:
         Which pixels these are; dims (pixel).
+    live:
+        Time in which an event of a pixel has an energy of a reading of the monitor; dims
+        (reading), s.
+    level:
+        Events in forbidden time by groups of pixels, with the time for them; None where a
+        constant background stays in it.
     """
 
     pixel: NDArray[np.int32]
@@ -48,6 +58,8 @@ class EmptyRun:
     flux: Flux
     factor: FloatArray
     detector_number: NDArray[np.int64]
+    live: FloatArray
+    level: TimeLevel | None = None
 
     def check(self, instrument: Instrument, name: str) -> None:
         """Refuse another instrument than that of the sample's run.
@@ -69,11 +81,14 @@ class EmptyRun:
         arrays: dict[str, Any] = {
             "pixel": self.pixel, "k_i": self.k_i, "factor": self.factor,
             "detector_number": self.detector_number, "shared": np.array(self.flux.shared),
+            "live": self.live,
         }  # fmt: skip
         arrays |= {f"flux/{name}": getattr(self.flux, name) for name in _FLUX}
         arrays |= {
             f"intervals/{name}": getattr(self.flux.intervals, name) for name in _INTERVALS
         }
+        if self.level is not None:
+            arrays |= {f"level/{name}": getattr(self.level, name) for name in _LEVEL}
         with path.open("wb") as stream:
             np.savez(stream, **arrays)
 
@@ -86,8 +101,11 @@ def load_empty(path: Path) -> EmptyRun:
             shared=bool(content["shared"]),
             **{name: content[f"flux/{name}"] for name in _FLUX},
         )
-        arrays = (content[name] for name in ("factor", "detector_number"))
-        return EmptyRun(content["pixel"], content["k_i"], flux, *arrays)
+        level = None
+        if "level/group" in content:
+            level = TimeLevel(places={}, **{n: content[f"level/{n}"] for n in _LEVEL})
+        own = {name: content[name] for name in ("factor", "detector_number", "live")}
+        return EmptyRun(content["pixel"], content["k_i"], flux, **own, level=level)
 
 
 def read_empty(
@@ -134,6 +152,9 @@ def read_empty(
             k_i.append(events.k_i[good])
         flux = run.reading.flux(steps, np.inf)
         one = run.converter.instrument
+        live = live_time(flux.intervals, run.converter.primary, run.pulses, steps).sum(axis=0)
+        asked = options.time_background
+        level = None if asked is None else level_of_run(run, asked)
         factor = np.full(len(one), background.transmission)
         if background.radius is not None:
             radius = parse_quantity(background.radius, "mm", "[background] radius")
@@ -142,4 +163,6 @@ def read_empty(
             factor *= cylinder_transmission(radius, one.A4 + steps.a4[0], slow, slow)
     row, wavenumber = np.concatenate(rows), np.concatenate(k_i)
     order = np.argsort(wavenumber, kind="stable")
-    return EmptyRun(row[order], wavenumber[order], flux, factor, one.detector_number)
+    return EmptyRun(
+        row[order], wavenumber[order], flux, factor, one.detector_number, live, level
+    )

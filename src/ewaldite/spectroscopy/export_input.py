@@ -86,6 +86,8 @@ def open_export(options: SpectroscopyOptions, base: Path) -> Iterator[ExportInpu
     backend = None if efficiency is None else efficiency.backend
     if options.background is not None:
         notes.append("the empty run of [background] is not subtracted from single pixels")
+    if options.time_background is not None:
+        notes.append("the constant background of [time_background] stays in single pixels")
     scale, unit = absolute_scale(options, backend)
     with ExitStack() as stack:
         runs = [stack.enter_context(open_run(options, r, base)) for r in options.run]

@@ -166,7 +166,7 @@ def _need(
         bins, remedy = sizes.bins.get(cut_name, 0), _REMEDY.format(cut_name)
         parts = min(PARTS, _groups(context))
         work = Workload(parts, min(processors, parts))
-        need = time_background_need(bins, _groups(context), work)
+        need = time_background_need(bins, _groups(context), work, sizes.empty)
     elif what in ("runs", "time"):
         remedy = ""
         need = tally_need(len(context.options.run), work)
@@ -183,7 +183,7 @@ def _need(
                 empty=sizes.empty,
             )
         if what == "cut" and context.options.time_background is not None:
-            held += root_bytes(bins, _groups(context))
+            held += root_bytes(bins, (2 if sizes.empty else 1) * _groups(context))
         return StepNeed(step, Need(base=program_bytes(), worker=held), remedy=remedy)
     return StepNeed(step, executor.need(need), shards=shards, remedy=remedy)
 

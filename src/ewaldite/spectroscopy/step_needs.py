@@ -106,18 +106,18 @@ def background_need(bins: int, events: int, largest: int, work: Workload) -> Nee
     return _summed(bins * 3 * 8, bins * 6 * 8 + largest * _TURNED, work, base=held)
 
 
-def time_background_need(bins: int, groups: int, work: Workload) -> Need:
+def time_background_need(bins: int, groups: int, work: Workload, empty: int = 0) -> Need:
     """Constant background of a cut with levels of so many groups.
 
     A worker has the columns of its groups, as they are made and joined; in the end all are held
-    twice.
+    twice. With an empty run of so many events there are two columns of each.
     """
     parts = max(work.shards, 1)
-    found = bins * -(-groups // parts) * _ENTRY
+    found = bins * -(-groups // parts) * _ENTRY * (2 if empty else 1)
     kept = min(found, max(TERMS // parts, bins) * _ENTRY)
     making = bins * (COLUMNS + 4) * 8 + 3 * found
-    need = _summed(bins * 8 + kept, making, work)
-    ending = program_bytes() + bins * 8 + 2 * parts * kept
+    need = _summed(bins * 8 + kept, making, work, base=empty * _KEPT)
+    ending = program_bytes() + empty * _KEPT + bins * 8 + 2 * parts * kept
     return Need(base=max(need.base, ending), worker=making, result=need.result)
 
 

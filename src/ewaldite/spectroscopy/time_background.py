@@ -16,6 +16,11 @@ place of the pixel's weight. For the estimator that sums weighted events it has 
           \mathrm{Cov}(B_b, B_{b'}) = \sum_g X_{bg} X_{b'g} \sigma_g^2 .
 
 The root :math:`X_{bg} \sigma_g` is kept as a sparse matrix.
+
+**With an empty run.** Its events have a constant background too, of a level of their own, and
+what of them is turned into the bins has been subtracted. So that much is given back: in each
+cell the share f_p, times the flux of the step over that of the empty run, times the time that
+the empty run spent there, with errors of its own.
 """
 
 from __future__ import annotations
@@ -36,6 +41,7 @@ from ewaldite.run.options import Device
 from ewaldite.spectroscopy.coverage_kernels import kernels_on
 from ewaldite.spectroscopy.coverage_work import TERMS
 from ewaldite.spectroscopy.cut_grid import CutGrid
+from ewaldite.spectroscopy.empty_run import EmptyRun
 from ewaldite.spectroscopy.exposure import Exposure
 from ewaldite.spectroscopy.pixels import Pixels
 from ewaldite.spectroscopy.shared_errors import joined
@@ -45,6 +51,8 @@ from ewaldite.spectroscopy.views import changing, views
 from ewaldite.tables.neutron import K2_TO_MEV
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Tables = tuple[PixelTable, FluxTable, ViewTable, BinTable, float]
 Estimator = Literal["coverage", "event"]
 
 
@@ -114,6 +122,8 @@ class TimeBackgroundWork:
         Of the pixels.
     estimator:
         Whether events count, or their weights do.
+    empty:
+        The empty run that is subtracted, with its level; None for none.
     room:
         Terms of the root to keep in all.
     device:
@@ -125,6 +135,7 @@ class TimeBackgroundWork:
     exposed: Exposure
     level: TimeLevel
     estimator: Estimator = "coverage"
+    empty: EmptyRun | None = None
     room: int = TERMS
     device: Device = "cpu"
 
@@ -136,38 +147,89 @@ class TimeBackgroundWork:
         return [GroupRange(a, b) for a, b in pairwise(ends)]
 
     @cached_property
-    def _cut(self) -> tuple[PixelTable, FluxTable, ViewTable, BinTable, float]:
+    def _cut(self) -> Tables:
         """What the kernel takes: pixels without their efficiency, and time as counts."""
         e, p = self.exposed, self.pixel
         used = p.table[:, 1] > 0
-        weight, live = used.astype(np.float64), e.live
         if self.estimator == "event":
-            weight, live = p.columns.inverse, e.live * np.maximum(e.table.per_count, 0.0)
+            live = e.live * np.maximum(e.table.per_count, 0.0)
+            return self._tables(p.columns.inverse, live)
+        return self._tables(used.astype(np.float64), e.live)
+
+    @cached_property
+    def _given_back(self) -> Tables | None:
+        """The same, of what the turned empty run has taken."""
+        if self.empty is None or self.empty.level is None:
+            return None
+        return self._tables(self.empty.factor, turned_time(self.empty, self.exposed))
+
+    def _tables(self, weight: FloatArray, time: FloatArray) -> Tables:
+        e, p = self.exposed, self.pixel
         table = p.table.copy()
-        table[:, 1] = np.where(used, weight, 0.0)
-        pixels = replace(p, table=table).columns
-        timed = replace(e, counts=np.where(e.counts < 0, -1.0, live))
+        table[:, 1] = np.where(table[:, 1] > 0, weight, 0.0)
+        timed = replace(e, counts=np.where(e.counts < 0, -1.0, time))
         seen = views(self.grid, e.a3, e.a4)
+        pixels = replace(p, table=table).columns
         return (pixels, timed.table, *changing(self.grid, seen, p.k_f), K2_TO_MEV)
 
     def reduce(self, part: GroupRange) -> TimeBackground:
         """Sum the groups of a part."""
-        kernel, size, level = kernels_on(self.device), self.grid.size, self.level
-        nothing = np.zeros(0, np.int64)
-        record = (nothing, nothing, np.zeros(0))
-        total, columns = np.zeros(size), []
+        total, columns = np.zeros(self.grid.size), []
         used = self.pixel.table[:, 1] > 0
         for g in range(part.first, part.last):
-            chosen = np.flatnonzero(used & (level.group == g))
+            chosen = np.flatnonzero(used & (self.level.group == g))
             if not chosen.size:
                 continue
-            bins = np.zeros((size, COLUMNS))
-            kernel.by_pixel(chosen, *self._cut, bins, record)
-            time = bins[:, SUMS + COVERAGE]
-            total += time * level.value[g]
-            columns.append(csr_array((time * level.error[g])[:, None]))
-        root = csr_array(hstack([csr_array((size, 0)), *columns]))
+            time = self._time(chosen, self._cut)
+            total += time * self.level.value[g]
+            columns.append(csr_array((time * self.level.error[g])[:, None]))
+            other = None if self.empty is None else self.empty.level
+            if other is not None and self._given_back is not None:
+                time = self._time(chosen, self._given_back)
+                total -= time * other.value[g]
+                columns.append(csr_array((time * other.error[g])[:, None]))
+        root = csr_array(hstack([csr_array((self.grid.size, 0)), *columns]))
         return TimeBackground(total, *joined(root, self.room // len(self.parts), True))
+
+    def _time(self, chosen: IntArray, cut: Tables) -> FloatArray:
+        """Time that some pixels spend in the bins; dims (bin), s."""
+        nothing = np.zeros(0, np.int64)
+        bins = np.zeros((self.grid.size, COLUMNS))
+        kernels_on(self.device).by_pixel(chosen, *cut, bins, (nothing, nothing, np.zeros(0)))
+        return bins[:, SUMS + COVERAGE].copy()
+
+
+def turned_time(empty: EmptyRun, exposed: Exposure) -> FloatArray:
+    """Time of an empty run in the cells of another one, with the weights of its events.
+
+    Parameters
+    ----------
+    empty:
+        The empty run.
+    exposed:
+        Steps of the run that it is subtracted from.
+
+    Returns
+    -------
+    :
+        dims (step · interval), s.
+    """
+    flux, where = empty.flux, empty.flux.intervals
+    counts = flux.counts.sum(axis=0)
+    per_count = np.where(flux.absent, 0.0, where.width / np.maximum(counts, 1e-300))
+    # time goes with 1/k along each reading
+    until = np.concatenate([[0.0], np.cumsum(per_count * empty.live)])
+    out = np.zeros_like(exposed.counts)
+    for first in np.unique(exposed.edge_of):
+        steps = np.flatnonzero(exposed.edge_of == first)
+        cells = int(exposed.cells[steps[0]])
+        edges = exposed.edges[first : first + cells + 1]
+        passed = np.diff(np.interp(-1.0 / edges, -1.0 / where.edges, until))
+        rate = passed / np.diff(K2_TO_MEV * edges**2)
+        for j in steps:
+            rows = slice(exposed.count_of[j], exposed.count_of[j] + cells)
+            out[rows] = rate * np.maximum(exposed.counts[rows], 0.0)
+    return out
 
 
 def time_background(work: TimeBackgroundWork) -> TimeBackground:

@@ -13,6 +13,7 @@ from ewaldite.run.checkpoint import Key
 from ewaldite.run.digest import digest
 from ewaldite.run.options import Device
 from ewaldite.run.plan import Need
+from ewaldite.spectroscopy.background_shards import cached_empty
 from ewaldite.spectroscopy.cut_setup import load_setup
 from ewaldite.spectroscopy.sharded import Sharded
 from ewaldite.spectroscopy.step_needs import Workload, time_background_need
@@ -64,12 +65,15 @@ class SpreadTime(Sharded[GroupRange, TimeBackground, TimeBackground]):
         File of the :class:`~ewaldite.spectroscopy.cut_setup.CutSetup`.
     level:
         File of the :class:`~ewaldite.spectroscopy.time_level.TimeLevel`.
+    empty:
+        File of the :class:`~ewaldite.spectroscopy.empty_run.EmptyRun` that is subtracted too.
     estimator, device:
         See :class:`~ewaldite.spectroscopy.time_background.TimeBackgroundWork`.
     """
 
     setup: Path
     level: Path
+    empty: Path | None = None
     estimator: Estimator = "coverage"
     device: Device = "cpu"
 
@@ -79,8 +83,9 @@ class SpreadTime(Sharded[GroupRange, TimeBackground, TimeBackground]):
         stamp = self.level.stat()
         level = _loaded(self.level, stamp.st_mtime_ns, stamp.st_size)
         one = load_setup(self.setup)
+        empty = None if self.empty is None else cached_empty(self.empty)
         parts = (one.grid, one.pixel, one.exposed)
-        return TimeBackgroundWork(*parts, level, self.estimator, device=self.device)
+        return TimeBackgroundWork(*parts, level, self.estimator, empty, device=self.device)
 
     @property
     def shards(self) -> list[GroupRange]:
@@ -89,7 +94,9 @@ class SpreadTime(Sharded[GroupRange, TimeBackground, TimeBackground]):
 
     def need(self, work: Workload) -> Need:
         """Predicted memory."""
-        return time_background_need(self.work.grid.size, len(self.work.level), work)
+        one = self.work
+        events = 0 if one.empty is None else one.empty.k_i.size
+        return time_background_need(one.grid.size, len(one.level), work, empty=events)
 
     def reduce_shard(self, part: GroupRange) -> TimeBackground:
         """Sum the groups of a part."""

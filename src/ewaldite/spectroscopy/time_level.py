@@ -26,6 +26,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Grouping = Literal["instrument", "arc", "triplet", "tube"]
 
+#: File of the levels, in the folder of the results.
+LEVEL = "time_background.nxs"
 KIND = "level of the time-independent background"
 _COORDS: dict[str, tuple[str, ...]] = {
     "instrument": (),

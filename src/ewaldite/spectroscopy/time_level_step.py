@@ -23,14 +23,13 @@ from ewaldite.spectroscopy.level_shards import (
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.sharded import reduce, run_sizes
 from ewaldite.spectroscopy.time_level import (
+    LEVEL,
     TimeLevel,
     check_measured,
     level_lines,
     level_notes,
     time_level,
 )
-
-LEVEL = "time_background.nxs"
 
 
 def measure_level(context: Context, inputs: object) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ewaldite.errors import UserError
 from ewaldite.spectroscopy.backend import Backend, shared_errors
+from ewaldite.spectroscopy.constant_counts import ConstantCounts
 from ewaldite.spectroscopy.flux import Flux
 from ewaldite.spectroscopy.flux_at import flux_at_pixels
 from ewaldite.tables import vanadium as table
@@ -82,6 +83,7 @@ def backend_from_vanadium(
     debye: ArrayLike = 1.0,
     atoms: float | None = None,
     empty: EmptyCan | None = None,
+    constant: ConstantCounts | None = None,
     pulse_width: float,
     elastic_window: float = ELASTIC_WINDOW,
 ) -> Backend:
@@ -104,6 +106,10 @@ def backend_from_vanadium(
         unknown if None, then σ_inc/4π is left out too and S is relative.
     empty:
         The empty can.
+    constant:
+        What is constant in time of the counts, less that of the can. It is subtracted; its
+        error is common to pixels, and, as far as levels differ among pixels of one final
+        energy, taken as their own.
     pulse_width:
         Of the source or of the pulse-shaping choppers, s.
     elastic_window:
@@ -128,6 +134,9 @@ def backend_from_vanadium(
     if empty is not None:
         below = empty.ratio * empty.counts
         net, variance = counted - below, counted + empty.ratio * below
+    if constant is not None:
+        net = net - constant.total
+    if empty is not None:
         share = below / np.where(net > 0, net, 1.0)
     amount = 1.0 if atoms is None else atoms * table.INCOHERENT / (4.0 * np.pi)
     expected = at.value * amount * np.asarray(shielding) * np.asarray(debye)
@@ -146,11 +155,14 @@ def backend_from_vanadium(
 
     def root(some: NDArray[np.int64]) -> FloatArray:
         # ln N_b falls with Φ_V, and by the share of the can with the ratio
-        rows = at.root(used[some])
-        if empty is None:
-            return rows
-        more = np.hstack([rows, np.zeros((rows.shape[0], 1))])
-        return np.asarray(more + share[used[some], None] * empty.relative)
+        chosen = used[some]
+        rows = at.root(chosen)
+        if empty is not None:
+            more = np.hstack([rows, np.zeros((rows.shape[0], 1))])
+            rows = np.asarray(more + share[chosen, None] * empty.relative)
+        if constant is not None:
+            rows = np.hstack([rows, constant.root(chosen) / net[chosen, None]])
+        return rows
 
     shared = shared_errors(energies[good], root)
     own[good] += shared.rest

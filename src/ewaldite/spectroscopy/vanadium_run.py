@@ -16,6 +16,7 @@ from ewaldite.io.nexus import is_result, read_info
 from ewaldite.model.quantity import parse_quantity
 from ewaldite.spectroscopy.backend_file import Efficiency, read_efficiency, to_scipp
 from ewaldite.spectroscopy.cell_mask import cell_names, masked_cells
+from ewaldite.spectroscopy.constant_counts import ConstantCounts, elastic_constant
 from ewaldite.spectroscopy.cut_options import VanadiumOptions
 from ewaldite.spectroscopy.debye_waller import debye_waller
 from ewaldite.spectroscopy.decoded_events import decoded_events
@@ -125,12 +126,16 @@ def reduce_vanadium(
             middle = (run.start + run.end) / 2
             keep &= ~masked_cells(run.converter, one.k_f[:, None], middle)[:, 0]
         width = _pulse_width(options, vanadium, run)
+        constant = _constant(options, vanadium, run)
         notes = [f"vanadium: {note}" for note in run.raw.notes]
     empty = None
     if vanadium.empty is not None:
         with _open(options, vanadium.empty, base) as run:
             below, other, _ = _elastic(run, vanadium.elastic)
             empty = EmptyCan.of(below, flux, other)
+            others = _constant(options, vanadium, run)
+            if constant is not None and others is not None:
+                constant = constant.less(others, empty.ratio)
     momentum = 2.0 * one.k_f * np.abs(np.sin(np.deg2rad(one.A4 + tank) / 2.0))
     shielding = _shielding(vanadium, one, tank)
     debye = debye_waller(momentum, vanadium.temperature)
@@ -143,6 +148,7 @@ def reduce_vanadium(
         debye=debye,
         atoms=_atoms(vanadium),
         empty=empty,
+        constant=constant,
         pulse_width=width,
         elastic_window=vanadium.elastic,
     )
@@ -172,6 +178,8 @@ def reduce_vanadium(
     }
     if empty is not None:
         columns["empty"] = (empty.ratio * empty.counts, "counts")
+    if constant is not None:
+        columns["time_background"] = (constant.total, "counts")
     data = to_scipp(efficiency, columns=columns, masks=masks, instrument=one)
     return ReducedVanadium(efficiency, data, tuple(notes))
 
@@ -185,6 +193,16 @@ def _open(
     )
     bare = options.model_copy(update={"sample": SampleOptions(), "mask": plain})
     return open_run(bare, RunFileOptions(file=file), base)
+
+
+def _constant(
+    options: SpectroscopyOptions, vanadium: VanadiumOptions, run: RunInput
+) -> ConstantCounts | None:
+    """What of the elastic counts is constant in time, if it is to be subtracted."""
+    asked = options.time_background
+    if asked is None or not asked.vanadium:
+        return None
+    return elastic_constant(run, asked, vanadium.elastic)
 
 
 def _pulse_width(

@@ -35,7 +35,8 @@ from ewaldite.spectroscopy.run_forecast import forecast_run
 from ewaldite.spectroscopy.run_steps import tally_shards, view_runs
 from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.sharded import tidy
-from ewaldite.spectroscopy.time_level_step import LEVEL, level_shards, measure_level
+from ewaldite.spectroscopy.time_level import LEVEL
+from ewaldite.spectroscopy.time_level_step import level_shards, measure_level
 from ewaldite.spectroscopy.vanadium_step import (
     EMPTY,
     VANADIUM,
@@ -93,12 +94,16 @@ def _common(context: Context) -> list[Step]:
                 "vanadium",
                 (),
                 (context.out / VANADIUM,),
-                {"vanadium": options.vanadium, **_reading(context, *files)},
+                {
+                    "vanadium": options.vanadium,
+                    **_reading(context, *files),
+                    **(_levels(context) if _of_vanadium(context) else {}),
+                },
                 lambda: make_vanadium(context),
             )
         )
     if options.time_background is not None:
-        inputs = {"time_background": options.time_background, **_of_runs(context)}
+        inputs = {**_levels(context), **_of_runs(context)}
         steps.append(
             Step(
                 "time background",
@@ -119,6 +124,7 @@ def _common(context: Context) -> list[Step]:
                     "background": options.background,
                     "sample": options.sample,
                     **_reading(context, options.background.file),
+                    **_levels(context),
                 },
                 lambda: read_background(context),
             )
@@ -138,6 +144,20 @@ def _reading(context: Context, *files: Path | None) -> dict[str, object]:
         "normalise": options.normalise.model_dump(include={"monitor", "minimum_counts"}),
         "files": context.stamps(*files, options.mask.file, options.primary.table),
     }
+
+
+def _levels(context: Context) -> dict[str, object]:
+    """What the level of a run depends on, besides all that its events do."""
+    asked = context.options.time_background
+    if asked is None:
+        return {}
+    return {"time_background": asked.model_dump(exclude={"vanadium"})}
+
+
+def _of_vanadium(context: Context) -> bool:
+    """Whether the vanadium loses a constant background of its own."""
+    asked = context.options.time_background
+    return asked is not None and asked.vanadium
 
 
 def _of_runs(context: Context) -> dict[str, object]:
@@ -203,10 +223,11 @@ def _of_cut(context: Context, cut: Cut) -> list[Step]:
         needs.append(background)
     if options.time_background is not None:
         constant = f"time background {name}"
+        needed = () if options.background is None else ("background",)
         steps.append(
             Step(
                 constant,
-                ("time background", exposure),
+                ("time background", exposure, *needed),
                 (paths.time_background,),
                 {
                     "estimator": options.normalise.estimator,

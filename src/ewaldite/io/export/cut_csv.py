@@ -15,7 +15,7 @@ from ewaldite.io.nexus.layout import intensity_unit, unit_text
 from ewaldite.model.provenance import Provenance
 
 _ROWS = 50_000
-_COLUMNS = ("lower", "upper", "coverage", "events", "background", "factor")
+_COLUMNS = ("lower", "upper", "coverage", "events", "background", "time_background", "factor")
 
 
 def write_cut_csv(
