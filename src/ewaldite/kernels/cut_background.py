@@ -87,6 +87,8 @@ def turn_events(
                 k0, k1 = edges[edge_of[j] + m], edges[edge_of[j] + m + 1]
                 per_mev = counts[count_of[j] + m] / (k2 * (k1 * k1 - k0 * k0))
                 weight = factor[p] * per_mev * per_count[g]
+                if not weight > 0.0:
+                    continue
                 for v in range(first[j], first[j + 1]):
                     if any_length:
                         length = length_of(k, size, offset_of(beam, v, k_f, p))
