@@ -23,7 +23,9 @@ from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.scaling.steps import scale_observations, start_files
 from ewaldite.diffuse.table_steps import combine_tables, export_tables
 from ewaldite.errors import UserError
+from ewaldite.io.nexus import packing
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.budget import usable_processors
 from ewaldite.run.first_use import say_first_use
 from ewaldite.run.forecast import Forecast
 from ewaldite.run.steps import Step, run_steps, stale_steps
@@ -226,7 +228,8 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
-    with context.executor:
+    threads = context.options.run.workers or usable_processors()
+    with context.executor, packing(threads):
         return run_steps(workflow(context), context.work / "state.json", context.log, only)
 
 

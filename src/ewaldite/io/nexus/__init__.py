@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ewaldite.io.nexus.pack import packing
 from ewaldite.io.nexus.read import (
     FileInfo,
     is_foreign_hdf5,
@@ -27,6 +28,7 @@ __all__ = [
     "item_names",
     "iterate",
     "load",
+    "packing",
     "read_info",
     "save",
     "shell_means",

@@ -12,6 +12,7 @@ import scipp as sc
 
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.layout import clean_name, new_dataset, text, unit_text
+from ewaldite.io.nexus.pack import Packer
 
 #: Types of numbers that have a place in a file.
 NUMBERS = {"float64", "float32", "int64", "int32", "bool"}
@@ -19,7 +20,13 @@ _KNOWN = NUMBERS | {"string", "datetime64", "vector3"}
 
 
 def write_variable(
-    group: h5py.Group, name: str, variable: sc.Variable, *, role: str, grows: bool = False
+    group: h5py.Group,
+    name: str,
+    variable: sc.Variable,
+    *,
+    role: str,
+    grows: bool = False,
+    pack: Packer | None = None,
 ) -> h5py.Dataset:
     """Write values, unit and, if there are any, variances.
 
@@ -39,6 +46,8 @@ def write_variable(
         ``"signal"``, ``"coord"``, ``"mask"`` or ``"value"``.
     grows:
         Whether rows can be appended later.
+    pack:
+        Who compresses; HDF5 if None.
 
     Raises
     ------
@@ -47,7 +56,7 @@ def write_variable(
     """
     stored = clean_name(group, name)
     try:
-        dataset = new_dataset(group, stored, _encode(variable), grows=grows)
+        dataset = new_dataset(group, stored, _encode(variable), grows=grows, pack=pack)
     except (TypeError, ValueError) as error:
         raise _refused(name, str(error)) from error
     dataset.attrs["name"] = name
@@ -58,7 +67,7 @@ def write_variable(
         _write_unit(dataset, variable.unit)
     if variable.variances is not None:
         for end, values in _spread(variable).items():
-            extra = new_dataset(group, f"{stored}_{end}", values, grows=grows)
+            extra = new_dataset(group, f"{stored}_{end}", values, grows=grows, pack=pack)
             extra.attrs["role"] = end
         if variable.unit is not None:
             _write_unit(group[f"{stored}_errors"], variable.unit)
@@ -67,13 +76,15 @@ def write_variable(
     return dataset
 
 
-def extend_variable(dataset: h5py.Dataset, variable: sc.Variable) -> None:
-    """Append rows to a variable that was written with ``grows``."""
-    _append(dataset, _encode(variable))
+def extend_variable(
+    dataset: h5py.Dataset, variable: sc.Variable, pack: Packer | None = None
+) -> None:
+    """Append rows to a variable that was written with ``grows``, and by whom it was packed."""
+    _append(dataset, _encode(variable), pack)
     if variable.variances is not None:
         stored = dataset.name.rsplit("/", 1)[1]
         for end, values in _spread(variable).items():
-            _append(dataset.parent[f"{stored}_{end}"], values)
+            _append(dataset.parent[f"{stored}_{end}"], values, pack)
 
 
 def read_variable(
@@ -145,10 +156,12 @@ def _spread(variable: sc.Variable) -> dict[str, Any]:
     return {"variances": variances, "errors": errors}
 
 
-def _append(dataset: h5py.Dataset, values: Any) -> None:
+def _append(dataset: h5py.Dataset, values: Any, pack: Packer | None) -> None:
     start = len(dataset)
     dataset.resize(start + len(values), axis=0)
-    if len(values):
+    if pack is not None and pack.grows(dataset):
+        pack.write(dataset, values)
+    elif len(values):
         dataset[start:] = values
 
 

@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import scipp as sc
 
+from ewaldite.io.nexus.pack import PACKED, Packer
+
 FORMAT = 1
 """Version of the layout, in the root attribute ``ewaldite_format``."""
 
@@ -82,7 +84,12 @@ def new_group(parent: h5py.Group, name: str, nexus_class: str) -> h5py.Group:
 
 
 def new_dataset(
-    parent: h5py.Group, name: str, values: Any, *, grows: bool = False
+    parent: h5py.Group,
+    name: str,
+    values: Any,
+    *,
+    grows: bool = False,
+    pack: Packer | None = None,
 ) -> h5py.Dataset:
     """Write an array: large ones chunked, shuffled, compressed by gzip and with a checksum.
 
@@ -96,6 +103,8 @@ def new_dataset(
         Numpy array or scalar.
     grows:
         Whether rows can be appended later.
+    pack:
+        Who compresses; HDF5 if None.
     """
     array = np.asarray(values)
     options: dict[str, Any] = {}
@@ -106,8 +115,12 @@ def new_dataset(
     if array.ndim and (grows or (array.nbytes >= _COMPRESS_FROM and array.dtype != object)):
         options["chunks"] = _chunks(array.shape, grows, array.dtype == object)
     if "chunks" in options and array.dtype != object:
-        options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-        options["fletcher32"] = True
+        options |= PACKED
+        if pack is not None:
+            shape, dtype = array.shape, array.dtype
+            dataset = parent.create_dataset(name, shape=shape, dtype=dtype, **options)
+            pack.write(dataset, array)
+            return dataset
     return parent.create_dataset(name, data=array, **options)
 
 

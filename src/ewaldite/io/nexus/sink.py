@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 
 from ewaldite.io.atomic import PathLike, atomic_path, storage_error
+from ewaldite.io.nexus.pack import Packer
 
 # Of each dataset that is open, bytes: two chunks of a table. HDF5 2.0 would keep 8 MB of each
 # of some 25 columns.
@@ -118,12 +119,15 @@ class HDF5Output:
     ----------
     file:
         The open :class:`h5py.File`.
+    pack:
+        Packs the chunks of its datasets.
     """
 
     def __init__(self, path: PathLike, sink: Sink) -> None:
         self._path = path
         self._sink = sink
         self.file = h5py.File(sink, "w", rdcc_nbytes=_CACHE)
+        self.pack = Packer()
 
     def check(self) -> None:
         """Raise the :class:`~ewaldite.errors.UserError` of a write that has failed."""
@@ -150,7 +154,11 @@ def create_hdf5(path: PathLike) -> Iterator[HDF5Output]:
         try:
             output = HDF5Output(path, sink)
             with output.file:
-                yield output
+                try:
+                    yield output
+                    output.pack.finish()
+                finally:
+                    output.pack.cancel()
             output.check()
         finally:
             sink.close()

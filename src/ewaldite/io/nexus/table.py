@@ -15,7 +15,7 @@ from ewaldite.io.atomic import PathLike
 from ewaldite.io.nexus.sample import Sample
 from ewaldite.io.nexus.shells import ShellSums, add_array
 from ewaldite.io.nexus.sink import HDF5Output, create_hdf5
-from ewaldite.io.nexus.tree import datasets, extend_array, kind_of, write_node
+from ewaldite.io.nexus.tree import Column, extend_array, growing_columns, kind_of, write_node
 from ewaldite.io.nexus.write import begin_file, finish_file
 from ewaldite.model.provenance import Provenance
 
@@ -58,7 +58,7 @@ class TableWriter:
         self._entry: h5py.Group = None
         self._node: h5py.Group = None
         # Held open, because HDF5 writes out the chunks of a dataset that is closed.
-        self._columns: list[h5py.Dataset] = []
+        self._columns: list[Column] = []
         self._schema: set[tuple[str, ...]] = set()
         self._unit: sc.Unit | None = None
         self._shells = ShellSums()
@@ -92,15 +92,17 @@ class TableWriter:
             raise ValueError("a TableWriter is used in a with statement")
         schema = _schema(block, self.kind)
         if self._node is None:
-            self._node = write_node(self._entry, self.kind, block, grows=True)
-            self._columns = datasets(self._node)
+            self._node = write_node(
+                self._entry, self.kind, block, grows=True, pack=self._output.pack
+            )
+            self._columns = growing_columns(self._node, block.dims[0])
             self._schema = schema
             self._unit = block.unit
         elif schema != self._schema:
             differing = sorted(schema ^ self._schema)
             raise ValueError(f"the columns of a block are not those of the first: {differing}")
         else:
-            extend_array(self._columns, block)
+            extend_array(self._columns, block, self._output.pack)
         if self.kind == "table":
             self._s_unit = add_array(self._shells, block, self._sample.cell)
         self.rows += block.shape[0]

@@ -13,8 +13,12 @@ import scipp as sc
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.fields import NUMBERS, extend_variable, read_variable, write_variable
 from ewaldite.io.nexus.layout import TABLE_DIMS, UNIT_COORD, clean_name, new_group, text
+from ewaldite.io.nexus.pack import Packer
 
 Stored = sc.DataArray | sc.Variable | sc.DataGroup[Any]
+
+#: A dataset that grows, its role, and the name of its variable.
+Column = tuple[h5py.Dataset, str, str]
 
 _LABELS = {"h": "h (r.l.u.)", "k": "k (r.l.u.)", "l": "l (r.l.u.)"}
 
@@ -30,7 +34,14 @@ def kind_of(obj: object) -> str:
     return "array"
 
 
-def write_node(parent: h5py.Group, name: str, obj: Any, *, grows: bool = False) -> h5py.Group:
+def write_node(
+    parent: h5py.Group,
+    name: str,
+    obj: Any,
+    *,
+    grows: bool = False,
+    pack: Packer | None = None,
+) -> h5py.Group:
     """Write an object under a name that resembles ``name``.
 
     A data array becomes an NXdata, and so does a variable of numbers with dims, which can be
@@ -45,22 +56,23 @@ def write_node(parent: h5py.Group, name: str, obj: Any, *, grows: bool = False) 
     if isinstance(obj, sc.DataArray):
         group = new_group(parent, stored, "NXdata")
         group.attrs["content"] = "data_array"
-        _write_array(group, obj, grows)
+        _write_array(group, obj, grows, pack)
     elif isinstance(obj, sc.Variable) and obj.ndim and str(obj.dtype) in NUMBERS:
         group = new_group(parent, stored, "NXdata")
         group.attrs["content"] = "variable"
-        group.attrs["signal"] = _leaf(write_variable(group, "value", obj, role="value"))
+        value = write_variable(group, "value", obj, role="value", pack=pack)
+        group.attrs["signal"] = _leaf(value)
         group.attrs["axes"] = ["."] * obj.ndim
     else:
         group = new_group(parent, stored, "NXcollection")
         if isinstance(obj, Mapping) and not isinstance(obj, sc.Dataset):
             group.attrs["content"] = "group"
             for key, item in obj.items():
-                write_node(group, str(key), item)
+                write_node(group, str(key), item, pack=pack)
             group.attrs["order"] = json.dumps([str(key) for key in obj])
         elif isinstance(obj, sc.Variable):
             group.attrs["content"] = "variable"
-            write_variable(group, "value", obj, role="value")
+            write_variable(group, "value", obj, role="value", pack=pack)
         else:
             group.attrs["content"] = "plain"
             group["json"] = _to_json(name, obj)
@@ -100,14 +112,23 @@ def read_node(
     return sc.DataGroup({key: items[key] for key in json.loads(text(group.attrs["order"]))})
 
 
-def extend_array(columns: Iterable[h5py.Dataset], block: sc.DataArray) -> None:
-    """Append a block to the datasets of an array that was written with ``grows``."""
+def growing_columns(group: h5py.Group, dim: str) -> list[Column]:
+    """Columns of an array that was written with ``grows`` along a dim."""
+    found = [d for d in datasets(group) if text(d.attrs["role"]) in ("signal", "coord", "mask")]
+    return [
+        (dataset, text(dataset.attrs["role"]), text(dataset.attrs["name"]))
+        for dataset in found
+        if json.loads(text(dataset.attrs["dims"]))[:1] == [dim]
+    ]
+
+
+def extend_array(
+    columns: Iterable[Column], block: sc.DataArray, pack: Packer | None = None
+) -> None:
+    """Append a block to :func:`growing_columns`."""
     parts = {"signal": {block.name: block.data}, "coord": block.coords, "mask": block.masks}
-    for dataset in columns:
-        role = text(dataset.attrs["role"])
-        dims = json.loads(text(dataset.attrs["dims"])) if role in parts else []
-        if dims[:1] == list(block.dims[:1]):
-            extend_variable(dataset, parts[role][text(dataset.attrs["name"])])
+    for dataset, role, name in columns:
+        extend_variable(dataset, parts[role][name], pack)
 
 
 def datasets(group: h5py.Group) -> list[h5py.Dataset]:
@@ -117,10 +138,12 @@ def datasets(group: h5py.Group) -> list[h5py.Dataset]:
     return own + (list(masks.values()) if isinstance(masks, h5py.Group) else [])
 
 
-def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
+def _write_array(
+    group: h5py.Group, array: sc.DataArray, grows: bool, pack: Packer | None
+) -> None:
     masks = new_group(group, "masks", "NXcollection") if array.masks else None
     signal = write_variable(
-        group, array.name or "signal", array.data, role="signal", grows=grows
+        group, array.name or "signal", array.data, role="signal", grows=grows, pack=pack
     )
     signal.attrs["name"] = array.name
     if UNIT_COORD in array.coords:
@@ -130,7 +153,7 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
     axes = ["."] * array.ndim
     for name, coord in array.coords.items():
         growing = grows and coord.dims[:1] == array.dims[:1]
-        dataset = write_variable(group, name, coord, role="coord", grows=growing)
+        dataset = write_variable(group, name, coord, role="coord", grows=growing, pack=pack)
         dataset.attrs["aligned"] = array.coords[name].aligned
         if name in _LABELS:
             dataset.attrs["long_name"] = _LABELS[name]
@@ -143,7 +166,7 @@ def _write_array(group: h5py.Group, array: sc.DataArray, grows: bool) -> None:
         group.attrs["axes"] = axes
     for name, mask in array.masks.items():
         growing = grows and mask.dims[:1] == array.dims[:1]
-        write_variable(masks, name, mask, role="mask", grows=growing)
+        write_variable(masks, name, mask, role="mask", grows=growing, pack=pack)
 
 
 def _read_array(

@@ -66,7 +66,7 @@ def save(
         )
     with create_hdf5(path) as output:
         entry = begin_file(output.file, kind)
-        node = write_node(entry, kind, obj)
+        node = write_node(entry, kind, obj, pack=output.pack)
         shells = None
         if isinstance(obj, sc.DataArray) and kind == "table":
             shells = shell_means(obj, crystal.cell)
@@ -120,7 +120,7 @@ class GroupWriter:
         UserError
             If it has no place in a file, or the file cannot be written.
         """
-        write_node(self._node, name, item)
+        write_node(self._node, name, item, pack=self._output.pack)
         self._names.append(name)
         self._output.check()
 
