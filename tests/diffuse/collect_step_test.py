@@ -7,11 +7,12 @@ import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from diffuse.tiny import write_tiny
+from diffuse.two_sweeps import copy_of, options_of, two_sweeps
 from ewaldite.diffuse import collect_step, workflow
 from ewaldite.diffuse.collect_step import (
     CollectWork,
@@ -19,26 +20,19 @@ from ewaldite.diffuse.collect_step import (
     integrate_wedges,
     neighbours,
 )
-from ewaldite.diffuse.config import parse_config
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.image_steps import all_shards, kept_shards
 from ewaldite.diffuse.step_needs import collect_need
-from ewaldite.diffuse.wedge_shards import LostCheckpoint, kept_of
+from ewaldite.diffuse.step_shards import LostCheckpoint, kept_of
 from ewaldite.diffuse.wedge_store import Shard
 from ewaldite.errors import UserError
-from ewaldite.io.toml_file import read_toml
 from run.recorder import Recorder
 
 
 @pytest.fixture(scope="module")
 def filtered(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    """Two sweeps of the same images, three wedges each, of which none is collected."""
-    folder = tmp_path_factory.mktemp("filtered")
-    given = read_toml(write_tiny(folder))
-    (first,) = given["sweep"]
-    given["sweep"] = [first, first | {"name": "b", "frames": [2, 5]}]
-    given["integrate"] = {"wedge_degrees": 2.0}
-    context = Context(parse_config(given, folder / "tiny.toml"), folder)
+    """Two sweeps of which no wedge is collected."""
+    context = two_sweeps(tmp_path_factory.mktemp("filtered"))
     workflow.run(context, ["filter"])
     return context
 
@@ -46,23 +40,8 @@ def filtered(tmp_path_factory: pytest.TempPathFactory) -> Context:
 @pytest.fixture
 def copied(filtered: Context, tmp_path: Path) -> Callable[..., Context]:
     """Make copies of it with other options of how the work is done."""
-    made: list[Context] = []
-
-    def copy(**run: object) -> Context:
-        base = tmp_path / str(len(made))
-        shutil.copytree(filtered.base, base, copy_function=shutil.copy2)
-        made.append(replace(filtered, base=base, options=options_of(filtered, run=run)))
-        return made[-1]
-
-    return copy
-
-
-def options_of(context: Context, **sections: dict[str, object]):  # type: ignore[no-untyped-def]
-    changed = {
-        name: getattr(context.options, name).model_copy(update=given)
-        for name, given in sections.items()
-    }
-    return context.options.model_copy(update=changed)
+    number = count()
+    return lambda **run: copy_of(filtered, tmp_path / str(next(number)), **run)
 
 
 def collected(context: Context) -> set[str]:

@@ -7,27 +7,20 @@ from dataclasses import replace
 import pytest
 import scipp as sc
 
-from diffuse.tiny import write_tiny
+from diffuse.two_sweeps import two_sweeps
 from ewaldite.diffuse import workflow
 from ewaldite.diffuse.combine import join_neighbours
-from ewaldite.diffuse.config import parse_config
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import reindexed
 from ewaldite.diffuse.table_steps import combine_tables, rotation_of
-from ewaldite.io.nexus import iterate, load
-from ewaldite.io.toml_file import read_toml
+from ewaldite.io.nexus import load
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """Two sweeps of the same images, in wedges that cut voxels."""
-    folder = tmp_path_factory.mktemp("tables")
-    given = read_toml(write_tiny(folder))
-    (first,) = given["sweep"]
-    given["sweep"] = [first, first | {"name": "b", "frames": [2, 5]}]
-    given["integrate"] = {"wedge_degrees": 2.0}
-    context = Context(parse_config(given, folder / "tiny.toml"), folder)
+    context = two_sweeps(tmp_path_factory.mktemp("tables"))
     workflow.run(context, ["export"])
     return context
 
@@ -51,13 +44,3 @@ def test_masks_and_corrections_of_a_sweep_are_found_by_its_name(exported: Contex
     good = exported.good(1)
     for mask in masks["b"].values():
         assert not (good & mask.values).any()
-
-
-def test_the_export_keeps_sweeps_together(exported: Context) -> None:
-    """Rows of a sweep are read as one range."""
-    last = 0
-    for block in iterate(exported.work / "observations.nxs", rows=100):
-        sweep = block.coords["sweep"].values
-        assert (sweep >= last).all()
-        assert (sweep[1:] >= sweep[:-1]).all()
-        last = int(sweep[-1])

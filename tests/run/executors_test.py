@@ -16,7 +16,7 @@ from ewaldite.errors import UserError
 from ewaldite.run.budget import Budget
 from ewaldite.run.executor import PROGRAM_BYTES, Executor, run_shards, sum_shards
 from ewaldite.run.failure import ShardError
-from ewaldite.run.plan import Need
+from ewaldite.run.plan import Need, Plan
 from ewaldite.run.shards import ShardProgress
 from run import jobs
 from run.recorder import Recorder
@@ -263,6 +263,36 @@ def test_plans_have_room_for_what_each_executor_holds(dask: Executor) -> None:
     # the program, and results at both ends of a pipe
     assert peak(Executor("processes")) == threads + 2 * PROGRAM_BYTES + 3 * 10**7
     assert peak(dask) == peak(Executor("processes"))
+
+
+def test_a_cluster_of_our_own_serves_the_next_plan_if_it_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Toy:
+        def __init__(self, scheduler: str | None, workers: int) -> None:
+            self.workers, self.open = workers, True
+
+        def close(self) -> None:
+            self.open = False
+
+    monkeypatch.setattr("ewaldite.run.executor.Cluster", Toy)
+
+    def plan(workers: int, asked: int) -> Plan:
+        return Plan(workers, 1, 10, Budget(100, "test"), asked)
+
+    with Executor("dask", failures="skip") as executor:
+        first = executor.planned(plan(2, 4), failures="stop")
+        cluster = first.cluster(2)
+        assert (first.failures, executor.planned(plan(2, 4)).failures) == ("stop", "skip")
+        assert executor.cluster(2) is cluster  # shared
+        # as many as there are shards, as there is memory for, as are asked for
+        for workers, asked, same in ((1, 1, True), (2, 4, True), (1, 4, False), (4, 4, False)):
+            found = executor.planned(plan(workers, asked)).cluster(workers)
+            assert (found is cluster) == same
+            assert cluster.open == same
+            cluster = found
+        assert cluster.workers == 4
+    assert not cluster.open
 
 
 def test_a_cluster_that_is_there_is_planned_by_its_own_workers(dask: Executor) -> None:

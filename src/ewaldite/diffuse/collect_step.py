@@ -15,8 +15,8 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.image_steps import filter_images, kept_shards, wedge_store
 from ewaldite.diffuse.shard_file import load_collected, load_masked, save_collected
 from ewaldite.diffuse.step_needs import collect_need
+from ewaldite.diffuse.step_shards import again_if_lost, kept_of, wedge_label, worked_on
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
-from ewaldite.diffuse.wedge_shards import again_if_lost, kept_of, run_wedges
 from ewaldite.diffuse.wedge_store import NeighbourKeys, Shard, Summary, SummaryStore
 from ewaldite.diffuse.wedge_sums import WedgeSums
 from ewaldite.io.atomic import write_text
@@ -101,14 +101,17 @@ def _collect(context: Context, shards: Sequence[Shard]) -> list[Summary]:
         neighbours(context, shards),
         collected,
     )
-    return run_wedges(
+    with worked_on(
         context,
         "integrate",
         shards,
         work,
         collect_need(max(map(sums.size, shards))),
-        SummaryStore(collected.store, collected.key),
-    )
+        unit="wedges",
+        label=wedge_label(context),
+        store=SummaryStore(collected.store, collected.key),
+    ) as results:
+        return list(results)
 
 
 def collected_store(

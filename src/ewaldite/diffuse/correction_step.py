@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import scipp as sc
+from numpy.typing import NDArray
 
 from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.step_needs import CORRECTED_PIXELS, correct_need
+from ewaldite.diffuse.step_shards import worked_on
 from ewaldite.diffuse.sweep_input import SweepInput
-from ewaldite.geometry.pixel_corrections import PixelCorrections, pixel_corrections
+from ewaldite.geometry.absorption import PathSegment
+from ewaldite.geometry.pixel_corrections import CorrectionSwitches, pixel_corrections
 from ewaldite.io.nexus import GroupWriter
-from ewaldite.model.experiment import Panel
+from ewaldite.model.experiment import Wedge
 
-_PIXELS = 1 << 18
 _UNITS = {
     "solid_angle": "mrad**2",
     "polarization": "one",
@@ -21,17 +26,125 @@ _UNITS = {
     "attenuation": "one",
     "total": "mrad**2",
     "d3s": "1/angstrom**3",
+    "s": "1/angstrom",
 }
+Rows = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows of a panel of a sweep.
+
+    Attributes
+    ----------
+    sweep, panel:
+        Numbers.
+    first, last:
+        Half-open range of rows in the panel.
+    """
+
+    sweep: int
+    panel: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class SweepCorrections:
+    """Makes the corrections of bands of a sweep; plain data.
+
+    Attributes
+    ----------
+    wedge:
+        Its geometry is used.
+    width:
+        Angle of a frame, degrees.
+    sensor_mu, path, switches:
+        As of :func:`~ewaldite.geometry.pixel_corrections.pixel_corrections`.
+    """
+
+    wedge: Wedge
+    width: float
+    sensor_mu: float | None
+    path: tuple[PathSegment, ...]
+    switches: CorrectionSwitches
+
+    def rows(self, band: Band) -> Rows:
+        """Images of a band, by name; dims (slow, fast), float32."""
+        found = pixel_corrections(
+            self.wedge.panels[band.panel],
+            self.wedge.beam,
+            self.wedge.axis,
+            self.width,
+            rows=(band.first, band.last),
+            sensor_mu=self.sensor_mu,
+            path=self.path,
+            switches=self.switches,
+        )
+        made = {name: getattr(found, name) for name in _UNITS if name != "s"}
+        made["s"] = np.linalg.norm(found.s, axis=-1)
+        return {name: values.astype(np.float32) for name, values in made.items()}
+
+
+@dataclass(frozen=True)
+class CorrectionWork:
+    """Makes the corrections of bands of all sweeps; another process may be sent it."""
+
+    sweeps: tuple[SweepCorrections, ...]
+
+    def __call__(self, band: Band) -> Rows:
+        """Images of a band."""
+        return self.sweeps[band.sweep].rows(band)
 
 
 def write_corrections(context: Context) -> None:
     """Write ``corrections.nxs``: by sweep, the factors of every pixel in the first wedge.
 
-    The sums of the images use the geometry of each wedge; this file shows what they are.
+    The sums of the images use the geometry of each wedge; this file shows what they are. Bands
+    of rows are made in parallel.
     """
-    with GroupWriter(context.path("corrections.nxs"), context.provenance()) as writer:
-        for entry in context.entries:
-            writer.put(entry.options.name, correction_images(entry))
+    bands = all_bands(context)
+    with (
+        worked_on(
+            context,
+            "correct",
+            bands,
+            CorrectionWork(tuple(corrections_of(entry) for entry in context.entries)),
+            correct_need(max(int(np.prod(e.sweep.image_shape)) for e in context.entries)),
+            unit="bands",
+            label=lambda band: f"rows of the sweep '{context.options.sweep[band.sweep].name}'",
+        ) as results,
+        GroupWriter(context.path("corrections.nxs"), context.provenance()) as writer,
+    ):
+        made = zip(bands, results, strict=True)
+        for number, of_sweep in groupby(made, key=lambda pair: pair[0].sweep):
+            entry = context.entries[number]
+            writer.put(entry.options.name, _images(entry, of_sweep))
+
+
+def all_bands(context: Context) -> list[Band]:
+    """Bands of all sweeps, in order."""
+    return [band for entry in context.entries for band in bands_of(entry)]
+
+
+def bands_of(entry: SweepInput) -> list[Band]:
+    """Rows of the panels, so many at a time that what is made of them stays small."""
+    found = []
+    for number, panel in enumerate(entry.sweep.wedges[0].panels):
+        height = max(1, CORRECTED_PIXELS // panel.shape[1])
+        for first in range(0, panel.shape[0], height):
+            last = min(first + height, panel.shape[0])
+            found.append(Band(entry.number, number, first, last))
+    return found
+
+
+def corrections_of(entry: SweepInput) -> SweepCorrections:
+    """What makes the corrections of a sweep."""
+    wedge, resolved = entry.sweep.wedges[0], entry.resolved
+    width = float(np.mean(entry.sweep.scan.width[wedge.start : wedge.stop]))
+    return SweepCorrections(
+        wedge, width, resolved.sensor_mu, tuple(resolved.path), resolved.switches
+    )
 
 
 def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
@@ -50,37 +163,24 @@ def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
         vector, 1/Å); dims (slow, fast), float32 (six digits
         are enough to look at), NaN where there is no panel.
     """
-    wedge, shape = entry.sweep.wedges[0], entry.sweep.image_shape
-    out = {name: np.full(shape, np.nan, dtype=np.float32) for name in (*_UNITS, "s")}
-    width = float(np.mean(entry.sweep.scan.width[wedge.start : wedge.stop]))
-    for panel, first, last in _bands(wedge.panels):
-        found: PixelCorrections = pixel_corrections(
-            panel,
-            wedge.beam,
-            wedge.axis,
-            width,
-            rows=(first, last),
-            sensor_mu=entry.resolved.sensor_mu,
-            path=entry.resolved.path,
-            switches=entry.resolved.switches,
+    work = corrections_of(entry)
+    return _images(entry, ((band, work.rows(band)) for band in bands_of(entry)))
+
+
+def _images(entry: SweepInput, bands: Iterable[tuple[Band, Rows]]) -> sc.DataGroup[sc.Variable]:
+    images = {
+        name: sc.full(
+            sizes=dict(zip(("slow", "fast"), entry.sweep.image_shape, strict=True)),
+            value=np.nan,
+            unit=unit,
+            dtype="float32",
         )
-        rows = slice(panel.offset[0] + first, panel.offset[0] + last)
-        columns = slice(panel.offset[1], panel.offset[1] + panel.shape[1])
-        for name in _UNITS:
-            out[name][rows, columns] = getattr(found, name)
-        out["s"][rows, columns] = np.linalg.norm(found.s, axis=-1)
-    units = {**_UNITS, "s": "1/angstrom"}
-    return sc.DataGroup(
-        {
-            name: sc.array(dims=["slow", "fast"], values=values, unit=units[name])
-            for name, values in out.items()
-        }
-    )
-
-
-def _bands(panels: Sequence[Panel]) -> Iterator[tuple[Panel, int, int]]:
-    """Rows of the panels, so many at a time that what is made of them stays small."""
-    for panel in panels:
-        height = max(1, _PIXELS // panel.shape[1])
-        for first in range(0, panel.shape[0], height):
-            yield panel, first, min(first + height, panel.shape[0])
+        for name, unit in _UNITS.items()
+    }
+    for band, rows in bands:
+        panel = entry.sweep.wedges[0].panels[band.panel]
+        slow = slice(panel.offset[0] + band.first, panel.offset[0] + band.last)
+        fast = slice(panel.offset[1], panel.offset[1] + panel.shape[1])
+        for name, values in rows.items():
+            images[name].values[slow, fast] = values
+    return sc.DataGroup(images)

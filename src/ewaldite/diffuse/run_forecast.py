@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ewaldite.diffuse.context import Context
+from ewaldite.diffuse.correction_step import all_bands
 from ewaldite.diffuse.image_steps import all_shards, bins_of, most_bands
 from ewaldite.diffuse.maps.expand import map_bytes, map_shape
 from ewaldite.diffuse.maps.map_size import check_map_size, held_map_bytes, map_remedy
@@ -25,13 +26,15 @@ from ewaldite.diffuse.step_needs import (
     SEGMENT_BYTES,
     SLAB_COST,
     collect_need,
-    image_bytes,
+    collected_bytes,
+    correct_need,
+    export_need,
     map_table_bytes,
+    mask_bytes,
     merge_need,
     report_bytes,
     scale_bytes,
     table_bytes,
-    wedge_bytes,
 )
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.diffuse.wedge_work import wedge_job
@@ -120,8 +123,13 @@ def _step_need(
             band_cost=SLAB_COST,
             remedy=_REMEDY[step],
         )
-    if step == "integrate":
-        return _shard_need(context, step, collect_need(SEGMENT_BYTES * sizes.segments), base)
+    shards = {
+        "integrate": lambda: collect_need(SEGMENT_BYTES * sizes.segments),
+        "correct": lambda: correct_need(sizes.pixels),
+        "export": lambda: export_need(collected_bytes(sizes, context.options)),
+    }
+    if step in shards:
+        return _shard_need(context, step, shards[step](), base)
     held = _held(context, step, sizes)
     remedy = map_remedy(context.options.map) if step == "map" else _REMEDY.get(step, "")
     return StepNeed(step, Need(base=base, worker=held), remedy=remedy)
@@ -130,10 +138,8 @@ def _step_need(
 def _held(context: Context, step: str, sizes: RunSizes) -> int:
     """What a step that works on one thing at a time holds besides the program."""
     options, voxels = context.options, sizes.map_voxels
-    if step in ("mask", "correct"):
-        return image_bytes(step, sizes, options)
-    if step == "export":
-        return wedge_bytes(sizes)
+    if step == "mask":
+        return mask_bytes(sizes, options)
     if step == "combine":
         return table_bytes(sizes.sweep_rows, sizes.bragg_rows)
     if step == "scale":
@@ -156,12 +162,13 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
 
 
 def _shard_need(context: Context, step: str, need: Need, base: int) -> StepNeed:
-    """Of a step whose shards are wedges, of what it needs besides the program."""
+    """Of a step with shards, of what it needs besides the program."""
+    number = len(all_bands(context) if step == "correct" else all_shards(context))
     return StepNeed(
         step,
         context.executor.need(replace(need, base=need.base + base)),
-        shards=len(all_shards(context)),
-        remedy=_REMEDY[step],
+        shards=number,
+        remedy=_REMEDY.get(step, ""),
     )
 
 

@@ -16,6 +16,8 @@ _BLOCK = 60_000_000
 MOST_SLABS = 64
 #: Of a segment that is kept: its index and 16 columns.
 SEGMENT_BYTES = 140
+#: Pixels whose corrections are made together: what is made on the way stays in a cache.
+CORRECTED_PIXELS = 1 << 16
 #: What another slab costs: another pass over the observations, as part of the whole merge.
 SLAB_COST = 0.3
 
@@ -77,12 +79,10 @@ def map_table_bytes(voxels: int, options: DiffuseOptions) -> int:
     return 80_000_000 + (columns + parts) * voxels
 
 
-def image_bytes(step: str, sizes: RunSizes, options: DiffuseOptions) -> int:
-    """Of the steps ``mask`` and ``correct``, which hold images of the detector."""
-    if step == "mask":
-        limits = options.map.d_min, options.map.d_max, *options.mask.resolution_rings
-        return (8 + 14 * any(limits)) * sizes.pixels
-    return 68 * sizes.pixels
+def mask_bytes(sizes: RunSizes, options: DiffuseOptions) -> int:
+    """Of the step ``mask``, which holds images of the detector."""
+    limits = options.map.d_min, options.map.d_max, *options.mask.resolution_rings
+    return (8 + 14 * any(limits)) * sizes.pixels
 
 
 def collect_need(kept: int) -> Need:
@@ -96,9 +96,41 @@ def collect_need(kept: int) -> Need:
     return Need(base=0, worker=4 * kept)
 
 
-def wedge_bytes(sizes: RunSizes) -> int:
-    """Of the step ``export``, which holds one wedge."""
-    return 50_000_000 + 480 * sizes.wedge_rows
+def export_need(kept: int) -> Need:
+    """Memory of the step ``export`` besides that of the program.
+
+    Parameters
+    ----------
+    kept:
+        Bytes that the largest wedge takes on disk when it is summed into the grids, see
+        :func:`collected_bytes`.
+    """
+    return Need(base=_BLOCK + int(1.2 * kept), worker=int(1.8 * kept), result=kept)
+
+
+def collected_bytes(sizes: RunSizes, options: DiffuseOptions) -> int:
+    """Bytes on disk of the largest wedge on the grids, with 14 columns of a voxel.
+
+    Coarser voxels are fewer at least by the areas of their faces.
+    """
+    fine = options.map.grid.voxels_per_cell
+    coarser = [min(n / fine, 1.0) for n in (options.scale.grid.voxels_per_cell, 1)]
+    return int(140 * sizes.wedge_rows * (1.0 + sum(part ** (2 / 3) for part in coarser)))
+
+
+def correct_need(pixels: int) -> Need:
+    """Memory of the step ``correct`` besides that of the program.
+
+    Parameters
+    ----------
+    pixels:
+        Of an image; seven of them are held, and once more while one is written.
+    """
+    return Need(
+        base=_BLOCK // 2 + 32 * pixels,
+        worker=200 * CORRECTED_PIXELS,
+        result=28 * CORRECTED_PIXELS,
+    )
 
 
 def report_bytes(sizes: RunSizes) -> int:

@@ -4,86 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
-from ewaldite.diffuse.bragg import bragg_table, join_reflections
-from ewaldite.diffuse.collect import Collected
-from ewaldite.diffuse.collect_step import (
-    BRAGG,
-    MAP,
-    SCALE,
-    collected_store,
-    grids,
-)
+from ewaldite.diffuse.bragg import join_reflections
 from ewaldite.diffuse.combine import join_neighbours
 from ewaldite.diffuse.context import REINDEX, Context
-from ewaldite.diffuse.export import observations_of
-from ewaldite.diffuse.image_steps import kept_shards
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import check_grid, reindexed, reindexed_bragg
 from ewaldite.diffuse.reindexing import resolve
-from ewaldite.diffuse.sweep_input import cell_of
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
-from ewaldite.diffuse.wedge_shards import kept_of
-from ewaldite.diffuse.wedge_store import Shard
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import TableWriter, iterate, load, save
-from ewaldite.model.grid import Grid
 from ewaldite.run.memory import give_back
-
-
-def export_tables(context: Context) -> None:
-    """Step ``export``: observations and Bragg reflections of every wedge, as tables on disk."""
-    writers = {SCALE: "observations", MAP: "map_observations", BRAGG: "bragg"}
-    with ExitStack() as stack:
-        open_ = {
-            name: stack.enter_context(
-                TableWriter(
-                    context.work / f"{file}.nxs",
-                    context.provenance(),
-                    sample=context.sample(grids(context)[name], reindexed=False),
-                )
-            )
-            for name, file in writers.items()
-        }
-        shards = kept_shards(context)
-        store = collected_store(context, shards)
-        for shard in shards:
-            collected = kept_of(store, shard).grids
-            for name in (SCALE, MAP):
-                table = _observations(context, shard, collected[name], grids(context)[name])
-                open_[name].append(table.to_scipp())
-            _, volume = cell_of(context.entries[shard.sweep].sweep.wedges[shard.wedge])
-            spots = collected[BRAGG]
-            open_[BRAGG].append(
-                bragg_table(
-                    spots.excluded,
-                    spots.included,
-                    cell_volume=volume,
-                    wedge=shard.wedge,
-                    sweep=shard.sweep,
-                )
-            )
-
-
-def _observations(
-    context: Context, shard: Shard, collected: Collected, grid: Grid
-) -> Observations:
-    wedge = context.entries[shard.sweep].sweep.wedges[shard.wedge]
-    _, volume = cell_of(wedge)
-    return observations_of(
-        collected.included,
-        grid,
-        cell_volume=volume,
-        panels=wedge.panels,
-        wedge=shard.wedge,
-        sweep=shard.sweep,
-        minimum_pixels=context.options.scale.minimum_pixels,
-    )
 
 
 def combine_tables(context: Context) -> None:

@@ -9,6 +9,7 @@ from ewaldite.diffuse.absolute.steps import inputs_of, rescale
 from ewaldite.diffuse.collect_step import integrate_wedges
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.correction_step import write_corrections
+from ewaldite.diffuse.export_step import export_tables
 from ewaldite.diffuse.image_steps import (
     filter_images,
     mask_pixels,
@@ -21,7 +22,7 @@ from ewaldite.diffuse.maps.steps import make_maps, make_pdf
 from ewaldite.diffuse.merging.steps import MERGED, merge_observations
 from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.scaling.steps import scale_observations, start_files
-from ewaldite.diffuse.table_steps import combine_tables, export_tables
+from ewaldite.diffuse.table_steps import combine_tables
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import packing
 from ewaldite.model.provenance import installed_version

@@ -125,8 +125,8 @@ class Executor:
     def planned(self, plan: Plan, failures: Failures | None = None) -> Executor:
         """The same workers for the next piece of work, of which nothing is left out yet.
 
-        A cluster of our own with another number of workers is ended: all of them would work,
-        whatever the plan says.
+        A cluster of our own that has too few workers is ended, and one that has more than there
+        is memory for: all of them would work, whatever the plan says.
 
         Parameters
         ----------
@@ -135,7 +135,9 @@ class Executor:
         failures:
             What becomes of a shard that fails three times; None for what is so far.
         """
-        if self.scheduler is None and plan.workers not in self._clusters:
+        held = next(iter(self._clusters), plan.workers)
+        too_many = held > plan.workers and plan.workers < plan.asked
+        if self.scheduler is None and (held < plan.workers or too_many):
             self.close()
         return replace(self, failures=failures or self.failures, skipped=[])
 

@@ -1,9 +1,9 @@
-"""Steps after the pass over the images, which read what it kept of each wedge, in parallel."""
+"""Steps besides the pass over the images whose shards are reduced where the workers are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from ewaldite.run.executor import run_shards
 from ewaldite.run.plan import Need
 from ewaldite.run.shards import ShardProgress
 
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 Kept = TypeVar("Kept")
 
@@ -52,17 +53,21 @@ def again_if_lost(once: Callable[[], Result], renew: Callable[[], None]) -> Resu
     return once()
 
 
-def run_wedges(
+@contextmanager
+def worked_on(
     context: Context,
     name: str,
-    shards: Sequence[Shard],
-    work: Callable[[Shard], Result],
+    shards: Sequence[Part],
+    work: Callable[[Part], Result],
     need: Need,
-    store: ShardStore[Shard, Result] | None = None,
-) -> list[Result]:
-    """Work on wedges where the run's workers are.
+    *,
+    unit: str,
+    label: Callable[[Part], str],
+    store: ShardStore[Part, Result] | None = None,
+) -> Iterator[Iterator[Result]]:
+    """Results of a step, shard by shard, within the memory of the run.
 
-    No wedge is left out: what is read was made by an earlier step.
+    None is left out: what is read was made by an earlier step.
 
     Parameters
     ----------
@@ -71,18 +76,22 @@ def run_wedges(
     name:
         Of the step.
     shards:
-        The wedges.
+        Wedges, or other parts of the work.
     work:
-        Small result of a wedge; plain data, which another process may be sent.
+        Result of a shard; plain data, which another process may be sent.
     need:
-        Memory of a worker, besides the program.
+        Predicted memory, besides the program.
+    unit:
+        What the shards are, in plural, for the progress.
+    label:
+        Names a shard in errors.
     store:
         Where results are kept.
 
-    Returns
-    -------
+    Yields
+    ------
     :
-        Results, in the order of the wedges.
+        Results, in the order of the shards.
     """
     plan = context.executor.plan(
         replace(need, base=need.base + program_bytes()),
@@ -91,16 +100,21 @@ def run_wedges(
         shards=len(shards),
     )
     context.log.info("%s: %s", name, plan)
-    names = [sweep.name for sweep in context.options.sweep]
     results = run_shards(
         shards,
         work,
         workers=plan.workers,
         name=name,
         store=store,
-        progress=ShardProgress(context.progress, unit="wedges"),
+        progress=ShardProgress(context.progress, unit=unit),
         executor=context.executor.planned(plan, failures="stop"),
-        label=lambda shard: f"wedge {shard.wedge} of the sweep '{names[shard.sweep]}'",
+        label=label,
     )
     with closing(results):
-        return [result for result in results if result is not None]
+        yield (result for result in results if result is not None)
+
+
+def wedge_label(context: Context) -> Callable[[Shard], str]:
+    """Names wedges in errors."""
+    names = [sweep.name for sweep in context.options.sweep]
+    return lambda shard: f"wedge {shard.wedge} of the sweep '{names[shard.sweep]}'"
