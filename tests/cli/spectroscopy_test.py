@@ -43,3 +43,27 @@ def test_without_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[s
         main(["spectroscopy", "convert", str(raw), "-o", str(tmp_path / "c.nxs")])
     assert left.value.code == 2
     assert "Give [primary] earliest_at_sample" in capsys.readouterr().err
+
+
+def test_the_raw_file_is_never_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = write(tmp_path / "raw.nxs", Raw(EVENTS))
+    config = tmp_path / "c.toml"
+    config.write_text('[[run]]\nfile = "raw.nxs"\n[primary]\nearliest_at_sample = "143 ms"')
+    before = raw.read_bytes()
+    kept = config.read_bytes()
+    for words in (
+        ["convert", str(raw), "-o", str(raw), "--config", str(config)],
+        ["convert", str(raw), "-o", str(config), "--config", str(config)],
+        ["lookup-table", str(config), "-o", str(raw)],
+        ["calibrate", str(config), "-o", str(raw)],
+        ["calibrate", str(config), "-o", str(config)],
+        ["export", str(config), "-f", "sqw", "-o", str(raw)],
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(["spectroscopy", *words])
+        assert left.value.code == 2, words
+        assert "it is read for this, and would be lost" in capsys.readouterr().err, words
+        assert raw.read_bytes() == before
+        assert config.read_bytes() == kept

@@ -58,6 +58,18 @@ def test_more_dimensions_are_layers(sizes: dict[str, int], panels: int) -> None:
     assert len(titled) == panels
 
 
+def test_layers_of_four_axes_say_where_on_the_last_they_lie() -> None:
+    figure = cut_figure(cut(h=3, l=4, Q=4, energy_transfer=5), "four")
+    assert figure.get_suptitle() == "four · 0.4 < ΔE < 0.6 meV"
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles[0] == "0 < |Q| < 0.25 1/Å"
+    # two rows of two
+    first, last = figure.axes[0].get_position(), figure.axes[3].get_position()
+    assert last.x0 > first.x1 - 1e-6
+    assert last.y1 < first.y0 + 1e-6
+    assert cut_figure(cut(h=3, l=4, Q=4)).get_suptitle() == ""
+
+
 def test_two_indices_are_drawn_at_their_angle() -> None:
     data = cut(l=4, h=3)
     mesh = cut_figure(data, cell=(5, 5, 6, 90, 60, 90)).axes[0].collections[0]

@@ -12,7 +12,7 @@ import scipp as sc
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import save
 from ewaldite.model.provenance import Provenance
-from ewaldite.spectroscopy.checks import check
+from ewaldite.spectroscopy.checks import check, check_target
 from ewaldite.spectroscopy.cut_setup import group_of
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 
@@ -77,6 +77,30 @@ def test_says_what_is_wrong(folder: Path, sections: dict[str, Any], words: str) 
     (folder / "x").mkdir()
     with pytest.raises(UserError, match=words):
         check(given(**sections), folder)
+
+
+def test_no_file_that_is_read_is_written(folder: Path) -> None:
+    options = given(vanadium={"file": "v.nxs"})
+    config = folder / "c.toml"
+    config.write_text("")
+    link = folder / "link.nxs"
+    link.symlink_to(folder / "b.nxs")
+    for target in (folder / "a.nxs", folder / "x/../v.nxs", config, link):
+        (folder / "x").mkdir(exist_ok=True)
+        with pytest.raises(UserError, match="it is read for this, and would be lost"):
+            check_target(target, options, folder, config, None)
+    check_target(folder / "new.nxs", options, folder, config)
+    (folder / "old.nxs").write_text("")
+    check_target(folder / "old.nxs", options, folder, config)
+
+
+@pytest.mark.parametrize("name", ["vanadium.nxs", "runs.nxs", "time_background.nxs"])
+def test_no_raw_file_lies_where_a_result_goes(folder: Path, name: str) -> None:
+    (folder / name).write_text("raw")
+    options = given(run=[{"file": name}], output={"directory": "."})
+    with pytest.raises(UserError, match=r"it is read as \[\[run\]\] file, and would be lost"):
+        check(options, folder)
+    check(given(run=[{"file": name}]), folder)
 
 
 @pytest.mark.parametrize("unit", ["meV*sr", "dimensionless"])

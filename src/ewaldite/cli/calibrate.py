@@ -40,14 +40,18 @@ def calibrate(
     from ewaldite.plot.style import save_figure
     from ewaldite.run.display import progress_for
     from ewaldite.spectroscopy.calibrate.workflow import calibrate as fit
+    from ewaldite.spectroscopy.checks import check_target
     from ewaldite.spectroscopy.config import read_config
 
     command = shlex.join(["ewaldite", *sys.argv[1:]])
+    options = read_config(config, calibrated=False)
+    target = output or config.parent / options.calibrate.output
+    check_target(target, options, config.parent, config)
     made = fit(
-        read_config(config, calibrated=False),
+        options,
         base=config.parent,
         what=what,
-        output=output,
+        output=target,
         head=f"Written by ewaldite {installed_version()}: {command}",
         progress=progress_for(sys.stderr, time.monotonic),
     )
@@ -65,11 +69,14 @@ def lookup_table(
     ] = None,
 ) -> None:
     """Compute wavelengths by distance and time from the choppers, for mode = "table"."""
+    from ewaldite.spectroscopy.checks import check_target
     from ewaldite.spectroscopy.config import read_config
     from ewaldite.spectroscopy.table_file import write_lookup_table
 
+    options = read_config(config)
+    check_target(output, options, config.parent, config, run)
     made = write_lookup_table(
-        read_config(config),
+        options,
         output,
         base=config.parent,
         raw=run,

@@ -53,12 +53,14 @@ def convert(
 ) -> None:
     """Write energy and momentum transfer of every event, with its masks."""
     from ewaldite.run.display import progress_for
+    from ewaldite.spectroscopy.checks import check_target
     from ewaldite.spectroscopy.config import read_config
     from ewaldite.spectroscopy.convert import convert_file, run_of
     from ewaldite.spectroscopy.options import SpectroscopyOptions
 
     options = SpectroscopyOptions() if config is None else read_config(config)
     base = Path() if config is None else config.parent
+    check_target(output, options, base, raw, config)
     done = convert_file(
         options,
         run_of(options, raw, base),
@@ -240,7 +242,8 @@ def _context(
             "Remove what stands in its way, or choose another [output] directory.",
         ) from error
     if not (keep_options and (out / "options.toml").is_file()):
-        write_text(out / "options.toml", config_text(options))
+        head = f"# Relative paths are those of a file in {base.absolute()}.\n"
+        write_text(out / "options.toml", head + config_text(options))
     command, log = shlex.join(["ewaldite", *sys.argv[1:]]), run_log(out / "log.txt")
     log.info("%s (version %s, in %s)", command, installed_version(), Path.cwd())
     return Context(

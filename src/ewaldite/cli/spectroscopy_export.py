@@ -33,12 +33,19 @@ def export(
     ] = None,
 ) -> None:
     """Write cuts as CSV, or spectra of all pixels as NXspe or SQW for Horace."""
+    from ewaldite.spectroscopy.checks import check_target
     from ewaldite.spectroscopy.config import read_config
+    from ewaldite.spectroscopy.options import SpectroscopyOptions
 
     if source.suffix.lower() == ".toml":
-        _say(_exported(read_config(source), source.parent, source.stem, to, output))
+        options = read_config(source)
+        if output is not None:
+            check_target(output, options, source.parent, source)
+        _say(_exported(options, source.parent, source.stem, to, output))
     elif to == "csv":
-        _say([_csv(source, output or source.with_suffix(".csv"))])
+        target = output or source.with_suffix(".csv")
+        check_target(target, SpectroscopyOptions(), Path(), source)
+        _say([_csv(source, target)])
     else:
         raise UserError(
             f"export {source} as {to}",

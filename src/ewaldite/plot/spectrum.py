@@ -72,8 +72,9 @@ def cut_figure(
         return curve_figure(data, title)
     if parts.s.ndim == 2:
         return map_figure(parts, title, cell, scale=scale)
+    parts = _three(parts)
     layers = _layers(parts)
-    columns = min(len(layers), 3)
+    columns = 2 if len(layers) == 4 else min(len(layers), 3)
     rows = -(-len(layers) // columns)
     aspect = _aspect(layers[0], cell)
     figure = new_figure(
@@ -88,8 +89,10 @@ def cut_figure(
         axes.set_title(_last_range(one), fontsize=9, color=INK)
     for axes in panels[len(layers) :]:
         axes.set_axis_off()
-    if title:
-        figure.suptitle(title, fontsize=11, color=INK)
+    # what all layers have in common; what tells them apart stands above each
+    heading = " · ".join(part for part in (title, parts.axes.ranges) if part)
+    if heading:
+        figure.suptitle(heading, fontsize=11, color=INK)
     colour_bar_of(figure, mesh, panels.tolist(), s_label(parts.s), extend="both")
     return figure
 
@@ -175,10 +178,15 @@ def _height(panel: float) -> float:
     return min(max(panel + 0.9, 2.2), 9.0)
 
 
+def _three(parts: CutParts) -> CutParts:
+    """Of four axes three, in the middle of the last."""
+    if parts.s.ndim < 4:
+        return parts
+    last = str(parts.s.dims[3])
+    return parts.layer(last, parts.s.sizes[last] // 2)
+
+
 def _layers(parts: CutParts) -> list[CutParts]:
-    if parts.s.ndim == 4:
-        last = str(parts.s.dims[3])
-        parts = parts.layer(last, parts.s.sizes[last] // 2)
     dim = str(parts.s.dims[2])
     chosen = np.unique(np.linspace(0, parts.s.sizes[dim] - 1, _LAYERS).round().astype(int))
     return [parts.layer(dim, i) for i in chosen.tolist()]

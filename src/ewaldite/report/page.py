@@ -124,7 +124,10 @@ def provenance_sections(provenance: Provenance) -> list[Section]:
         tables.append(Table(("file", "digest"), inputs, "Digests of the inputs"))
     sections = [Section("Provenance", tables=tuple(tables), notes=provenance.notes)]
     if provenance.options:
-        text = "Saved as a file, these options make the same result again."
+        text = (
+            "Saved as a file in the folder of the configuration, to which paths refer, these "
+            "options make the same result again."
+        )
         sections.append(Section("Options", text=text, verbatim=provenance.options))
     return sections
 

@@ -14,7 +14,10 @@ from ewaldite.spectroscopy.cut_options import VanadiumOptions
 from ewaldite.spectroscopy.cut_setup import group_of, operations_of
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.resolve import sample_frame
+from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.sample_factors import sample_factors
+from ewaldite.spectroscopy.time_level_step import LEVEL
+from ewaldite.spectroscopy.vanadium_step import VANADIUM
 
 
 def check(options: SpectroscopyOptions, base: Path) -> None:
@@ -50,7 +53,39 @@ def check(options: SpectroscopyOptions, base: Path) -> None:
         _check_group(cut.fold or options.normalise.point_group, options, cut.name)
         cut_grid(cut, None if frame is None else frame.to_hkl, operations_of(cut, options))
     _check_files(options, base)
+    _check_results(options, base)
     _check_amount(options, base)
+
+
+def check_target(
+    target: Path, options: SpectroscopyOptions, base: Path, *more: Path | None
+) -> None:
+    """Refuse to write over a file that is read, the raw data above all.
+
+    Parameters
+    ----------
+    target:
+        File to write.
+    options:
+        The configuration.
+    base:
+        Folder to which its paths refer.
+    more:
+        Further files that are read.
+
+    Raises
+    ------
+    UserError
+        If it is one of them.
+    """
+    read = [base / file for _, file in _files(options)]
+    read += [file for file in more if file is not None]
+    if target.exists() and any(file.exists() and file.samefile(target) for file in read):
+        raise UserError(
+            f"write {target}",
+            "it is read for this, and would be lost",
+            "Give another name with --output.",
+        )
 
 
 def _check_group(name: str | None, options: SpectroscopyOptions, cut: str) -> None:
@@ -106,6 +141,23 @@ def _check_files(options: SpectroscopyOptions, base: Path) -> None:
                 "Leave one [[run]] of it.",
             )
         seen.add(path.resolve())
+
+
+def _check_results(options: SpectroscopyOptions, base: Path) -> None:
+    """Raw files that lie where a run writes a file of the same name."""
+    out = (base / options.output.directory).resolve()
+    results = {(out / name).resolve() for name in (VANADIUM, VIEWS, LEVEL)}
+    given = options.vanadium
+    for option, file in _files(options):
+        path = base / file
+        # an efficiency that lies there is told of where it is taken
+        own = given is not None and file == given.file and is_result(path)
+        if path.resolve() in results and not own:
+            raise UserError(
+                f"write {path}",
+                f"it is read as {option}, and would be lost",
+                "Give another [output] directory.",
+            )
 
 
 def _files(options: SpectroscopyOptions) -> Iterator[tuple[str, Path]]:
