@@ -16,7 +16,7 @@ from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.resolve import sample_frame
 from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.sample_factors import sample_factors
-from ewaldite.spectroscopy.time_level_step import LEVEL
+from ewaldite.spectroscopy.time_level import LEVEL
 from ewaldite.spectroscopy.vanadium_step import VANADIUM
 
 
