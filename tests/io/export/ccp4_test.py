@@ -119,6 +119,9 @@ def test_cell_and_axes_of_the_header(tmp_path: Path) -> None:
     np.testing.assert_allclose(cell[3:], angles, rtol=1e-6)
     assert found.header_str(57, 80).strip() == "ewaldite"
     assert "lysozyme" in found.header_str(57, 800)
+    array.name = "3D-ΔPDF"
+    write_ccp4(tmp_path / "named.mrc", array, CELL)
+    assert "3D-deltaPDF (counts/mrad" in read(tmp_path / "named.mrc").header_str(57, 800)
     assert "counts/mrad" in found.header_str(57, 800)
     assert found.header_str(53, 4) == "MAP "
     assert (tmp_path / "map.mrc").stat().st_size == 1024 + 4 * 400

@@ -78,6 +78,20 @@ def test_reflections_come_back(tmp_path: Path, name: str, grid: Grid) -> None:
     assert same.all()
 
 
+@pytest.mark.parametrize("unit", ["counts/mrad²/s", "electrons² per unit cell", "Å⁻³ " * 40])
+@pytest.mark.parametrize("title", ["", "carte d'été²", "Карта", "x" * 200])
+def test_no_title_and_no_unit_shifts_the_records(tmp_path: Path, unit: str, title: str) -> None:
+    merged = table()
+    merged.coords["intensity_unit"] = sc.scalar(unit)
+    group = space_group("P 21 21 21")
+    write_mtz(tmp_path / "a.mtz", merged, CELL["P 21 21 21"], group, title=title)
+    mtz = gemmi.read_mtz_file(str(tmp_path / "a.mtz"))
+    assert mtz.nreflections == len(merged)
+    assert len(mtz.columns) == 7
+    assert mtz.title.isascii()
+    np.testing.assert_allclose(mtz.column_with_label("I").array, merged.values, rtol=1e-6)
+
+
 def test_mates_kept_apart_keep_their_indices(tmp_path: Path) -> None:
     merged = table(friedel=False)
     group = space_group("P 21 21 21")

@@ -160,6 +160,7 @@ def _line(text: str) -> bytes:
         text.replace("²", "^2")
         .replace("Å", "angstrom")
         .replace("³", "^3")
+        .replace("Δ", "delta")
         .encode("ascii", "replace")[:80]
         .ljust(80)
     )

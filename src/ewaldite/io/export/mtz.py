@@ -161,7 +161,7 @@ class _Header:
         high = np.where(np.isfinite(self.high), self.high, 0.0)
         lines = [
             "VERS MTZ:V1.1",
-            f"TITLE {title}"[:76],
+            f"TITLE {title.replace('²', '^2')}"[:76],
             f"NCOL {self.columns:8d} {self.rows:12d} {0:8d}",
             f"CELL  {cell}",
             "SORT    0   0   0   0   0",
@@ -184,8 +184,5 @@ class _Header:
                 f"DWAVEL  {number:7d} {0.0:10.5f}",
             ]
         lines += ["END", "MTZENDOFHEADERS"]
-        return (
-            "".join(f"{line:<80s}" for line in lines)
-            .replace("²", "^2")
-            .encode("ascii", "replace")
-        )
+        # Every record has 80 bytes, whatever a title is made of
+        return b"".join(f"{line:<80.80s}".encode("ascii", "replace") for line in lines)
