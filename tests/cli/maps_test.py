@@ -8,6 +8,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
+import scipp as sc
 
 from cli.conftest import Answer
 from diffuse.maps.worlds import CELL, D_MIN, metric_of, sphere
@@ -29,6 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sample = Sample(cell=tuple(CELL["P 1"].tolist()), space_group="P 1", grid=grid)
     save(out / "merged.nxs", table, sample=sample)
     save(out / "map.nxs", dense, sample=sample)
+    save(out / "group.nxs", sc.DataGroup({"a": dense}), sample=sample)
     return out
 
 
@@ -85,10 +87,14 @@ def test_other_formats(command: Command, folder: Path, tmp_path: Path) -> None:
         (["slice", "map.nxs", "--plane", "hk99"], "it misses the map"),
         (["slice", "map.nxs", "-o", "a.gif"], "the suffix '.gif' names no format"),
         (["slice", "map.nxs", "--thickness", "-1"], "greater than or equal to 0"),
+        (["slice", "map.nxs", "--limits", "3", "3"], "limits: 3 is not below 3"),
+        (["slice", "map.nxs", "--colours", "virids"], "Did you mean 'viridis'"),
         (["slice", "merged.nxs"], "it is no map with a unit cell"),
         (["slice", "nothing.nxs"], "there is no such file"),
         (["line", "map.nxs"], "give either start and end, or a direction"),
         (["convert", "merged.nxs", "--to", "ccp4"], "it holds a table"),
+        *((["convert", "group.nxs", "--to", x], "neither a map nor") for x in ("csv", "mtz")),
+        (["convert", "group.nxs", "--to", "ccp4"], "neither a map nor a table"),
     ],
 )
 def test_mistakes_are_one_sentence(

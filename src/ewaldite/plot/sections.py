@@ -15,7 +15,7 @@ from ewaldite.diffuse.maps.plane_spec import PlaneSpec
 from ewaldite.diffuse.maps.sections import plane_section
 from ewaldite.plot.plane import Plane, draw_frame
 from ewaldite.plot.slices import Limits, colour_bar
-from ewaldite.plot.style import ABSENT, INK, new_figure, robust_limits
+from ewaldite.plot.style import ABSENT, INK, colour_map, new_figure, robust_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +143,6 @@ def draw_section(
     :
         The mesh, for a colour bar.
     """
-    import matplotlib
     from matplotlib.colors import ListedColormap
 
     values, lengths = view.layer.values, view.lengths
@@ -173,7 +172,7 @@ def draw_section(
         x,
         y,
         np.ma.masked_invalid(values[part]),
-        cmap=matplotlib.colormaps[name],
+        cmap=colour_map(name),
         vmin=low,
         vmax=high,
         rasterized=True,

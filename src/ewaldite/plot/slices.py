@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.layout import intensity_unit
 from ewaldite.plot.plane import Normal, Plane, draw_frame, plane_name
-from ewaldite.plot.style import ABSENT, INK, new_figure, robust_limits, unit_label
+from ewaldite.plot.style import ABSENT, INK, colour_map, new_figure, robust_limits, unit_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,8 +116,6 @@ def draw_slice(
     :
         The mesh, for a colour bar.
     """
-    import matplotlib
-
     across, up = layer.dims
     (normal,) = (name for name in ("h", "k", "l") if name not in (across, up))
     plane = Plane.of_cell(cell, "h" if normal == "h" else "k" if normal == "k" else "l")
@@ -128,7 +126,7 @@ def draw_slice(
         x,
         y,
         np.ma.masked_invalid(layer.values),
-        cmap=matplotlib.colormaps[colours].with_extremes(bad=ABSENT),
+        cmap=colour_map(colours).with_extremes(bad=ABSENT),
         vmin=low,
         vmax=high,
         rasterized=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from ewaldite.io.atomic import PathLike, write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 Format = Literal["png", "svg", "pdf"]
@@ -121,6 +123,27 @@ def unit_label(unit: sc.Unit | str | None) -> str:
         unit = unit_text(unit)
     text = (unit or "").replace("angstrom", "Å").replace("deg", "°").replace("*", "·")
     return re.sub(r"\^(-?\d+)", lambda m: m.group(1).translate(_SUPERSCRIPTS), text)
+
+
+def colour_map(name: str) -> Colormap:
+    """Colour map of matplotlib.
+
+    Raises
+    ------
+    UserError
+        If there is none of this name.
+    """
+    import matplotlib
+
+    try:
+        return matplotlib.colormaps[name]
+    except KeyError as error:
+        near = difflib.get_close_matches(name, list(matplotlib.colormaps), n=1)
+        raise UserError(
+            f"draw with the colours '{name}'",
+            "matplotlib has no colour map of this name",
+            f"Did you mean '{near[0]}'?" if near else "Choose another, as 'viridis'.",
+        ) from error
 
 
 def robust_limits(

@@ -12,13 +12,14 @@ from diffuse.maps.worlds import CELL, D_MIN, metric_of, sphere
 from ewaldite.crystal.cell import orthogonalization, volume
 from ewaldite.crystal.symmetry import space_group
 from ewaldite.diffuse.maps.expand import expand
+from ewaldite.diffuse.maps.target_grid import check_fraction, supercell_matrix
 from ewaldite.diffuse.maps.targets import (
     fractional_map,
     resample,
     supercell_cell,
     supercell_map,
-    supercell_matrix,
 )
+from ewaldite.diffuse.observations import grid_of
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
 
@@ -125,6 +126,32 @@ def test_a_fraction_holds_its_voxels_and_no_others(fraction: tuple[float, ...]) 
     every = centres(array)
     wanted = np.all(np.abs((every - fraction) - np.rint(every - fraction)) < 1e-9, axis=-1)
     assert there.sum() == (wanted & ~array.masks["absent"].values).sum()
+
+
+def test_fractions_may_be_written_with_few_digits() -> None:
+    array = world(n=(3, 3, 3))
+    part = fractional_map(array, (0.3333, 0.667, 0))
+    exact = fractional_map(array, (1 / 3, 2 / 3, 0))
+    assert sc.identical(part, exact, equal_nan=True)
+
+
+@pytest.mark.parametrize("n", [(3, 2, 5), (2, 2, 2)])
+@pytest.mark.parametrize("mode", ["node", "split"])
+def test_options_are_checked_as_the_map_will_be(n: tuple[int, int, int], mode: str) -> None:
+    array = world(n=n, mode=mode)
+    for fraction in ((0, 0, 0), (0.5, 0.5, 0.5), (1 / 3, 0, 0.2), (0.25, -0.25, 1.75)):
+        outcomes = []
+        for look in (
+            lambda f: check_fraction(grid_of(array), f),
+            lambda f: fractional_map(array, f),
+        ):
+            try:
+                look(fraction)
+            except UserError as error:
+                outcomes.append(str(error))
+            else:
+                outcomes.append("there")
+        assert outcomes[0] == outcomes[1]
 
 
 def test_a_fraction_between_the_voxels_names_those_there_are() -> None:

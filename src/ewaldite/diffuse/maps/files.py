@@ -137,6 +137,12 @@ def export_file(
             )
         return out
     array = load(path)
+    if not isinstance(array, sc.DataArray):
+        raise UserError(
+            f"export {source}",
+            "it holds neither a map nor a table",
+            "Give map.nxs, pdf.nxs, merged.nxs or another of the kind.",
+        )
     if kind == "ccp4":
         write_ccp4(out, array, _cell(sample, source), missing=missing)
     elif kind == "csv":

@@ -10,7 +10,11 @@ from ewaldite.diffuse.isotropic import WIDTH
 from ewaldite.diffuse.maps.box import Limits
 from ewaldite.diffuse.maps.parts import Part
 from ewaldite.diffuse.maps.picture_options import LineOptions, SliceOptions
-from ewaldite.diffuse.maps.targets import supercell_matrix
+from ewaldite.diffuse.maps.target_grid import (
+    check_fraction,
+    check_nodes,
+    supercell_matrix,
+)
 from ewaldite.diffuse.section import Section, Triple
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid, GridMode
@@ -95,4 +99,16 @@ class MapOptions(Section):
                 "map: supercell and fractional need the expanded map: set "
                 "asymmetric_unit = false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _voxels_at_targets(self) -> MapOptions:
+        """What the grid lacks is told now, not when the images are reduced."""
+        try:
+            if self.supercell is not None:
+                check_nodes(self.grid, self.supercell)
+            for fraction in self.fractional:
+                check_fraction(self.grid, fraction)
+        except UserError as error:
+            raise ValueError(f"map: to {error.asked}: {error.found}. {error.remedy}") from error
         return self

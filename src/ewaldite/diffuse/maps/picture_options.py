@@ -53,6 +53,13 @@ class SliceOptions(Section):
         return PlaneSpec.of_vectors(self.u or (), self.v or (), self.origin)
 
     @model_validator(mode="after")
+    def _rising(self) -> SliceOptions:
+        if self.limits is not None and not self.limits[0] < self.limits[1]:
+            low, high = self.limits
+            raise ValueError(f"map.slice: limits: {low:g} is not below {high:g}")
+        return self
+
+    @model_validator(mode="after")
     def _one_plane(self) -> SliceOptions:
         vectors = self.u is not None and self.v is not None
         if (self.plane is None) != vectors or (self.plane and (self.u or self.v)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 import numpy as np
 import scipp as sc
@@ -13,6 +12,13 @@ from ewaldite.crystal.cell import cell_from_axes, orthogonalization
 from ewaldite.crystal.map_axes import RECIPROCAL, MapAxes, flat_map
 from ewaldite.diffuse.maps.box import Box, Filling
 from ewaldite.diffuse.maps.common import inherited
+from ewaldite.diffuse.maps.target_grid import (
+    check_nodes,
+    inverse_of,
+    rows_at,
+    supercell_matrix,
+    triple_of,
+)
 from ewaldite.diffuse.observations import grid_of
 from ewaldite.errors import UserError
 from ewaldite.model.grid import Grid
@@ -21,43 +27,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _CLOSE = 1e-6
-
-
-def supercell_matrix(supercell: ArrayLike) -> IntArray:
-    """Matrix of a supercell, ``a'ᵢ = Σⱼ Mᵢⱼ aⱼ``.
-
-    Parameters
-    ----------
-    supercell:
-        Three factors of a, b, c, or the rows of M; dims (3) or (3, 3), whole numbers.
-
-    Returns
-    -------
-    :
-        dims (3, 3), int64.
-
-    Raises
-    ------
-    UserError
-        If it is neither, or the new axes span no right-handed cell.
-    """
-    given = np.asarray(supercell)
-    asked = f"use the supercell {given.tolist()}"
-    if given.shape not in ((3,), (3, 3)) or not np.array_equal(given, np.rint(given)):
-        raise UserError(
-            asked,
-            "it is neither three whole numbers nor three rows of three",
-            "Write it as in [2, 2, 1] or [[1, 1, 0], [-1, 1, 0], [0, 0, 1]].",
-        )
-    matrix = np.rint(given).astype(np.int64)
-    matrix = np.diag(matrix) if given.shape == (3,) else matrix
-    if round(np.linalg.det(matrix)) < 1:
-        raise UserError(
-            asked,
-            f"its determinant is {round(np.linalg.det(matrix))}",
-            "Choose axes that span a right-handed cell.",
-        )
-    return matrix
 
 
 def supercell_cell(cell: ArrayLike, supercell: ArrayLike) -> FloatArray:
@@ -94,18 +63,9 @@ def supercell_map(array: sc.DataArray, supercell: ArrayLike) -> sc.DataArray:
     """
     matrix = supercell_matrix(supercell)
     grid = grid_of(array)
-    determinant = round(np.linalg.det(matrix))
-    adjugate = np.rint(np.linalg.inv(matrix) * determinant).astype(np.int64)
+    check_nodes(grid, matrix)
+    determinant, adjugate = inverse_of(matrix)
     n = np.asarray(grid.n, dtype=np.int64)
-    cornered = np.any(grid.numerator(np.zeros(3, dtype=np.int64)) % 2)
-    if cornered or np.any(n[:, None] * adjugate % determinant):
-        rows = [[Fraction(int(x), determinant).denominator for x in row] for row in adjugate]
-        least = [int(np.lcm.reduce(row)) for row in rows]
-        raise UserError(
-            f"take the nodes of the supercell {matrix.tolist()} from the map",
-            f"subdivide = {list(grid.n)} in {grid.mode} mode has no voxel at some of them",
-            f"Make the map with subdivide = {least} or multiples of it, mode = 'node'.",
-        )
     array = array.transpose(RECIPROCAL)
     ends = np.array([array.coords[x].values[[0, -1]] for x in RECIPROCAL])
     corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3) @ matrix.T
@@ -151,27 +111,12 @@ def fractional_map(array: sc.DataArray, fraction: ArrayLike) -> sc.DataArray:
     UserError
         If the map has no voxel there.
     """
-    wanted = np.asarray(fraction, dtype=np.float64)
-    if wanted.shape != (3,) or not np.all(np.isfinite(wanted)):
-        raise UserError(
-            f"take the fraction {wanted.tolist()} of every cell",
-            "it is no triple of numbers",
-            "Write it as in [0.5, 0.5, 0].",
-        )
+    wanted = triple_of(fraction)
     array = array.drop_coords(
         [x for x in ("n_h", "n_k", "n_l", "grid_mode") if x in array.coords]
     )
-    for name, part in zip(RECIPROCAL, wanted, strict=True):
-        centre = np.asarray(array.coords[name].values)
-        away = centre - part
-        rows = np.flatnonzero(np.abs(away - np.rint(away)) < _CLOSE)
-        if rows.size == 0:
-            has = sorted({round(float(x), 4) for x in centre % 1.0} - {1.0})
-            raise UserError(
-                f"take the fraction {wanted.tolist()} of every cell",
-                f"along {name} the map has voxels at {has} of a cell",
-                "Choose one of them, or make the map with another subdivide.",
-            )
+    for axis, name in enumerate(RECIPROCAL):
+        rows = rows_at(wanted, name, np.asarray(array.coords[name].values), axis)
         every = int(rows[1] - rows[0]) if rows.size > 1 else 1
         array = array[name, int(rows[0]) : int(rows[-1]) + 1 : every]
     return array.copy()
