@@ -44,7 +44,7 @@ def test_a_run_leaves_all_that_is_promised(config: Path, command: Command) -> No
     assert data["S"].dims == ("h", "energy_transfer")
     assert data["S"].variances is not None
     log = (out / "log.txt").read_text()
-    assert "(version " in log.splitlines()[0]
+    assert "INFO ewaldite " in log.splitlines()[0]
     assert "plan: events he" in log
     assert re.search(r"runs: sample\.nxs: [\d,]+ events, [\d,]+ without a mask", log)
     assert "predicted peak" in log

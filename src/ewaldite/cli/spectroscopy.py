@@ -227,7 +227,6 @@ def _context(
     from ewaldite.cli.log import run_log
     from ewaldite.errors import UserError
     from ewaldite.io.atomic import write_text
-    from ewaldite.model.provenance import installed_version
     from ewaldite.run.display import progress_for
     from ewaldite.spectroscopy.config import config_text
     from ewaldite.spectroscopy.context import Context
@@ -245,7 +244,6 @@ def _context(
         head = f"# Relative paths are those of a file in {base.absolute()}.\n"
         write_text(out / "options.toml", head + config_text(options))
     command, log = shlex.join(["ewaldite", *sys.argv[1:]]), run_log(out / "log.txt")
-    log.info("%s (version %s, in %s)", command, installed_version(), Path.cwd())
     return Context(
         options=options,
         base=base,
