@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import scipp as sc
 
-from diffuse.two_sweeps import two_sweeps
+from diffuse.two_sweeps import options_of, two_sweeps
 from ewaldite.diffuse import workflow
 from ewaldite.diffuse.combine import join_neighbours
 from ewaldite.diffuse.context import Context
@@ -25,10 +25,20 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return context
 
 
-@pytest.mark.parametrize("span", [0.0, 3.0])
-def test_sweep_by_sweep_gives_the_same_bits(exported: Context, span: float) -> None:
-    scale = exported.options.scale.model_copy(update={"merge_within_degrees": span})
-    context = replace(exported, options=exported.options.model_copy(update={"scale": scale}))
+@pytest.mark.parametrize(
+    ("span", "run"),
+    [
+        (0.0, {"workers": 1}),
+        (3.0, {"workers": 1}),
+        (3.0, {"workers": 3}),
+        (3.0, {"workers": 2, "executor": "processes"}),
+    ],
+)
+def test_sweep_by_sweep_gives_the_same_bits(
+    exported: Context, span: float, run: dict[str, object]
+) -> None:
+    scale = {"merge_within_degrees": span}
+    context = replace(exported, options=options_of(exported, scale=scale, run=run))
     combine_tables(context)
     table = Observations.from_scipp(load(context.work / "observations.nxs"))
     assert set(table.sweep) == {0, 1}

@@ -27,6 +27,7 @@ from ewaldite.diffuse.step_needs import (
     SLAB_COST,
     collect_need,
     collected_bytes,
+    combine_need,
     correct_need,
     export_need,
     map_table_bytes,
@@ -34,7 +35,6 @@ from ewaldite.diffuse.step_needs import (
     merge_need,
     report_bytes,
     scale_bytes,
-    table_bytes,
 )
 from ewaldite.diffuse.wedge_job import WedgeJob
 from ewaldite.diffuse.wedge_work import wedge_job
@@ -123,13 +123,11 @@ def _step_need(
             band_cost=SLAB_COST,
             remedy=_REMEDY[step],
         )
-    shards = {
-        "integrate": lambda: collect_need(SEGMENT_BYTES * sizes.segments),
-        "correct": lambda: correct_need(sizes.pixels),
-        "export": lambda: export_need(collected_bytes(sizes, context.options)),
-    }
-    if step in shards:
-        return _shard_need(context, step, shards[step](), base)
+    sharded = _sharded(context, step, sizes)
+    if sharded is not None:
+        need, shards = sharded
+        need = context.executor.need(replace(need, base=need.base + base))
+        return StepNeed(step, need, shards=shards, remedy=_REMEDY.get(step, ""))
     held = _held(context, step, sizes)
     remedy = map_remedy(context.options.map) if step == "map" else _REMEDY.get(step, "")
     return StepNeed(step, Need(base=base, worker=held), remedy=remedy)
@@ -140,8 +138,6 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
     options, voxels = context.options, sizes.map_voxels
     if step == "mask":
         return mask_bytes(sizes, options)
-    if step == "combine":
-        return table_bytes(sizes.sweep_rows, sizes.bragg_rows)
     if step == "scale":
         return scale_bytes(sizes.scale_rows, options)
     if step == "map":
@@ -161,15 +157,18 @@ def _held(context: Context, step: str, sizes: RunSizes) -> int:
     return report_bytes(sizes) + whole
 
 
-def _shard_need(context: Context, step: str, need: Need, base: int) -> StepNeed:
-    """Of a step with shards, of what it needs besides the program."""
-    number = len(all_bands(context) if step == "correct" else all_shards(context))
-    return StepNeed(
-        step,
-        context.executor.need(replace(need, base=need.base + base)),
-        shards=number,
-        remedy=_REMEDY.get(step, ""),
-    )
+def _sharded(context: Context, step: str, sizes: RunSizes) -> tuple[Need, int] | None:
+    """What a step needs besides the program, and its shards; None where it has none."""
+    if step == "integrate":
+        return collect_need(SEGMENT_BYTES * sizes.segments), len(all_shards(context))
+    if step == "correct":
+        return correct_need(sizes.pixels), len(all_bands(context))
+    if step == "export":
+        kept = collected_bytes(sizes, context.options)
+        return export_need(kept), len(all_shards(context))
+    if step == "combine":
+        return combine_need(sizes.sweep_rows, sizes.bragg_rows), sizes.sweeps
+    return None
 
 
 def _filter_need(context: Context, jobs: list[WedgeJob], base: int) -> StepNeed:

@@ -22,9 +22,17 @@ CORRECTED_PIXELS = 1 << 16
 SLAB_COST = 0.3
 
 
-def table_bytes(rows: int, spots: int) -> int:
-    """Of the observations of a sweep and of a Bragg table, which are loaded and joined."""
-    return 700 * rows + 600 * spots
+def combine_need(rows: int, spots: int) -> Need:
+    """Memory of the step ``combine`` besides that of the program.
+
+    Parameters
+    ----------
+    rows:
+        Observations of the longest sweep, which are loaded, sorted and joined.
+    spots:
+        Rows of the Bragg table.
+    """
+    return Need(base=170 * rows + 600 * spots, worker=330 * rows, result=140 * rows)
 
 
 def merge_need(

@@ -1,9 +1,11 @@
-"""Steps from the sums of wedges to the tables of observations and Bragg reflections."""
+"""Step ``combine``: the tables of all sweeps, in one setting."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import scipp as sc
@@ -15,17 +17,53 @@ from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import check_grid, reindexed, reindexed_bragg
 from ewaldite.diffuse.reindexing import resolve
+from ewaldite.diffuse.step_needs import combine_need
+from ewaldite.diffuse.step_shards import worked_on
 from ewaldite.diffuse.wedge_job import BRAGG_GRID
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import TableWriter, iterate, load, save
+from ewaldite.model.experiment import FloatArray, IntArray
 from ewaldite.run.memory import give_back
+
+
+@dataclass(frozen=True)
+class CombineWork:
+    """Joins the observations of sweeps; plain data, which another process may be sent.
+
+    Attributes
+    ----------
+    table:
+        File that the step ``export`` wrote.
+    rows:
+        Where those of each sweep begin, and where the last end.
+    phi:
+        Spindle angle at the frames of each sweep; dims (frame), degrees.
+    span:
+        As of :func:`~ewaldite.diffuse.combine.join_neighbours`.
+    operators:
+        Reindexing operators, by number of the sweep.
+    """
+
+    table: Path
+    rows: tuple[int, ...]
+    phi: tuple[FloatArray, ...]
+    span: float
+    operators: dict[int, IntArray] = field(default_factory=dict)
+
+    def __call__(self, sweep: int) -> Observations:
+        """Observations of a sweep, those joined that belong together; dims (voxel)."""
+        found = load(self.table, rows=(self.rows[sweep], self.rows[sweep + 1]))
+        table, phi = Observations.from_scipp(found), self.phi[sweep]
+        del found
+        at = np.interp(table.iz, np.arange(len(phi)), phi)
+        return reindexed(join_neighbours(table, at, self.span), self.operators)
 
 
 def combine_tables(context: Context) -> None:
     """Step ``combine``: one table of all sweeps, in one setting, and the Bragg table.
 
-    Parts of a voxel or a reflection that the border of two wedges cut are joined. The
-    observations of one sweep are in memory at a time.
+    Parts of a voxel or a reflection that the border of two wedges cut are joined; sweeps in
+    parallel, of which as many are in memory as there are workers.
     """
     options = context.options
     spots = load(context.work / "bragg.nxs")
@@ -33,33 +71,45 @@ def combine_tables(context: Context) -> None:
     bragg = join_reflections(spots, place, options.scale.bragg_within_degrees)
     _say_incomplete(context, bragg)
     rows = _rows_of_sweeps(context)
-
-    def joined(sweep: int) -> Observations:
-        found = load(context.work / "observations.nxs", rows=(rows[sweep], rows[sweep + 1]))
-        table = Observations.from_scipp(found)
-        phi = rotation_of(context, table.sweep, table.iz)
-        return join_neighbours(table, phi, options.scale.merge_within_degrees)
-
-    operators = _reindex(context, joined, bragg)
-    result = reindexed_bragg(bragg, operators)
+    work = CombineWork(
+        context.work.absolute() / "observations.nxs",
+        rows,
+        tuple(entry.sweep.scan.phi for entry in context.entries),
+        options.scale.merge_within_degrees,
+    )
+    work = replace(work, operators=_reindex(context, work, bragg))
+    result = reindexed_bragg(bragg, work.operators)
     sample = context.sample(BRAGG_GRID)
     save(context.path("bragg.nxs"), result, context.provenance(), sample=sample)
     path, sample = context.path("observations.nxs"), context.sample(options.scale.grid)
-    with TableWriter(path, context.provenance(), sample=sample) as writer:
-        for sweep in range(len(context.entries)):
-            writer.append(reindexed(joined(sweep), operators).to_scipp())
+    names = [sweep.name for sweep in options.sweep]
+    with (
+        worked_on(
+            context,
+            "combine",
+            range(len(names)),
+            work,
+            combine_need(int(np.diff(rows).max()), len(bragg)),
+            unit="sweeps",
+            label=lambda sweep: f"the sweep '{names[sweep]}'",
+        ) as tables,
+        TableWriter(path, context.provenance(), sample=sample) as writer,
+    ):
+        for table in tables:
+            writer.append(table.to_scipp())
+            del table
             give_back()
     if writer.rows < rows[-1]:
         context.log.info("combine: %d observations joined to %d", rows[-1], writer.rows)
     context.log.info("combine: %d observations", writer.rows)
 
 
-def _rows_of_sweeps(context: Context) -> list[int]:
+def _rows_of_sweeps(context: Context) -> tuple[int, ...]:
     """Where the rows of each sweep begin in the exported table, and where the last ends."""
     number = np.zeros(len(context.entries), dtype=np.int64)
     for block in iterate(context.work / "observations.nxs", columns=["sweep"]):
         number += np.bincount(block.coords["sweep"].values, minlength=len(number))
-    return [0, *np.cumsum(number).tolist()]
+    return (0, *np.cumsum(number).tolist())
 
 
 def _reindex(
