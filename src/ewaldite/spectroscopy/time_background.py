@@ -193,9 +193,10 @@ class TimeBackgroundWork:
 
     def _time(self, chosen: IntArray, cut: Tables) -> FloatArray:
         """Time that some pixels spend in the bins; dims (bin), s."""
-        nothing = np.zeros(0, np.int64)
+        # of terms, which are wanted summed, one is recorded: a GPU has no arrays of none
+        record = np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1)
         bins = np.zeros((self.grid.size, COLUMNS))
-        kernels_on(self.device).by_pixel(chosen, *cut, bins, (nothing, nothing, np.zeros(0)))
+        kernels_on(self.device).by_pixel(chosen, *cut, bins, record)
         return bins[:, SUMS + COVERAGE].copy()
 
 
