@@ -98,6 +98,8 @@ def test_a_folder_of_a_whole_measurement_is_ready_to_run(tmp_path: Path) -> None
     assert options.vanadium.file == Path("vanadium_1.nxs")
     assert options.background is not None
     assert options.background.file == Path("empty.nxs")
+    assert options.time_background is None
+    assert "# [time_background]\n" in path.read_text("utf-8")
     early = parse_quantity(str(options.primary.earliest_at_sample), "s", "")
     assert early == pytest.approx(PARKED.earliest_at_sample, abs=1e-3)
     made = reduce_cuts(options, tmp_path / "out", base=tmp_path, log=logging.getLogger("t"))

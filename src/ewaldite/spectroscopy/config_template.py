@@ -11,7 +11,11 @@ from pydantic import BaseModel
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import write_text
 from ewaldite.run.template import comment_lines, section_lines
-from ewaldite.spectroscopy.cut_options import BackgroundOptions, VanadiumOptions
+from ewaldite.spectroscopy.cut_options import (
+    BackgroundOptions,
+    TimeBackgroundOptions,
+    VanadiumOptions,
+)
 from ewaldite.spectroscopy.cut_template import cut_lines
 from ewaldite.spectroscopy.discover import FoundRuns, Role
 from ewaldite.spectroscopy.options import RunFileOptions, SpectroscopyOptions
@@ -68,16 +72,17 @@ def _template(found: FoundRuns, path: Path) -> list[str]:
     return [*lines, *cut_lines(found.samples[0].reach)]
 
 
-_OTHERS: dict[str, tuple[type[BaseModel], Role]] = {
+_OTHERS: dict[str, tuple[type[BaseModel], Role | None]] = {
     "vanadium": (VanadiumOptions, "vanadium"),
     "background": (BackgroundOptions, "empty"),
+    "time_background": (TimeBackgroundOptions, None),
 }
 
 
 def _other(
-    name: str, kind: tuple[type[BaseModel], Role], found: FoundRuns, path: Path
+    name: str, kind: tuple[type[BaseModel], Role | None], found: FoundRuns, path: Path
 ) -> list[str]:
-    """Sections of the vanadium and the empty run: set where a file is called so."""
+    """Sections that may be absent: set where a file is called so."""
     model, role = kind
     about = (model.__doc__ or "").strip().splitlines()[0]
     files = [run for run in found.runs if run.role == role and run not in found.samples]
