@@ -61,9 +61,12 @@ def mask_pixels(context: Context) -> None:
 def _mask_of(context: Context, entry: SweepInput) -> sc.DataGroup[sc.Variable]:
     """Named masks of a sweep, counted in the log."""
     mask = sweep_mask(entry, context.options, context.base)
-    good = int(mask.good.sum())
+    good = mask.good
     context.log.info(
-        "mask of %s: %d of %d pixels take part", entry.options.name, good, mask.good.size
+        "mask of %s: %d of %d pixels take part",
+        entry.options.name,
+        np.count_nonzero(good),
+        good.size,
     )
     for reason, count in mask.counts().items():
         if count:

@@ -138,7 +138,7 @@ def expected_changes(job: WedgeJob, wedge: Wedge) -> float:
     if len(matrices) < 2:
         return 0.0
     s = _sample(job, wedge)[:, walk.SX : walk.SZ + 1]
-    steps = np.abs(np.einsum("px,fxh->fph", s, np.diff(matrices, axis=0)))
+    steps = np.abs(s @ np.diff(matrices, axis=0))
     stays = _stays(steps * job.partition.segments)
     return float((1.0 - stays).sum(axis=0).mean())
 
