@@ -31,23 +31,48 @@ def largest_block_median(
         Counts per pixel; 0 where no block has good pixels.
     """
     largest = 0.0
-    number, highest = np.zeros(top + 1, np.int64), 0
+    number = np.zeros(top + 1, np.int64)
+    valid = np.empty(images.shape[2], np.int32)
+    above = np.empty(images.shape[2], np.int32)
     for row in range(0, images.shape[1] - block + 1, block):
+        _number(images, good, row, row + block, int(largest), valid, above)
         for column in range(0, images.shape[2] - block + 1, block):
-            number[: highest + 1] = 0
-            n, highest = 0, 0
+            n, high = 0, 0
+            for j in range(column, column + block):
+                n += valid[j]
+                high += above[j]
+            # Most blocks are told from so much: their median is no larger
+            if 2 * high < n or n == 0 or 4 * n < images.shape[0] * block * block:
+                continue
+            number[:] = 0
             for f in range(images.shape[0]):
                 for i in range(row, row + block):
                     for j in range(column, column + block):
                         if good[i, j] and images[f, i, j] >= 0:
-                            count = min(int(np.int64(images[f, i, j])), top)
-                            number[count] += 1
-                            highest = max(highest, count)
-                            n += 1
-            if n == 0 or 4 * n < images.shape[0] * block * block:
-                continue
+                            number[min(int(np.int64(images[f, i, j])), top)] += 1
             largest = max(largest, _median(number, n))
     return largest
+
+
+@numba.njit(nogil=True, cache=True)
+def _number(
+    images: NDArray[np.int32],
+    good: NDArray[np.bool_],
+    first: int,
+    last: int,
+    level: int,
+    valid: NDArray[np.int32],
+    above: NDArray[np.int32],
+) -> None:
+    """Number of counts in each column of some rows, and of those above a level."""
+    valid[:] = 0
+    above[:] = 0
+    for f in range(images.shape[0]):
+        for i in range(first, last):
+            for j in range(good.shape[1]):
+                counts = good[i, j] & (images[f, i, j] >= 0)
+                valid[j] += counts
+                above[j] += counts & (images[f, i, j] > level)
 
 
 @numba.njit(nogil=True, cache=True)
