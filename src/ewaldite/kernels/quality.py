@@ -181,9 +181,9 @@ def add_batches(
             for j in range(start, stop):
                 if batch[i] >= batch[j]:
                     continue
-                w = q[i] * q[j] / (q[i] + q[j])
-                if not w > 0:
+                if not q[i] * q[j] > 0:
                     continue
+                w = q[i] * q[j] / (q[i] + q[j])
                 _add(total[batch[i], batch[j]], 0, w, x[i], x[j])
                 if cell[r] >= 0 and np.isfinite(isotropic[r]):
                     t = anisotropic[batch[i], batch[j], cell[r]]
