@@ -115,6 +115,21 @@ def test_rates_follow_the_sample() -> None:
         assert number == pytest.approx(expected * pulses, rel=0.025)
 
 
+def test_a_constant_background_knows_of_no_pulse() -> None:
+    some = B.select(np.arange(0, 13_500, 50))
+    rate = np.linspace(0.0, 2.0, 270)
+    run = Run(some, Source(), Sample(), np.zeros(3), pulses=400, constant=rate)
+    rows, time = run.constant_events(np.random.default_rng(6))
+    duration = 1200 * PERIOD
+    assert time.size == pytest.approx((rate * duration).sum(), rel=0.02)
+    assert not np.any(rows == 0)
+    number = np.bincount(rows, minlength=270)[1:]
+    expected = rate[1:] * duration
+    assert np.mean((number - expected) ** 2 / expected) == pytest.approx(1.0, abs=0.35)
+    for times in (time / duration, np.mod(time, PERIOD) / PERIOD):
+        assert np.histogram(times, 4, (0, 1))[0] == pytest.approx(time.size / 4, rel=0.05)
+
+
 def test_what_the_reduction_would_see() -> None:
     source = Source(mode="spinning", opening=1e-9)
     run = Run(B, source, Sample(elastic=1e5), np.array([0.0, 20.0]), pulses=1)

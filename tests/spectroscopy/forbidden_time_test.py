@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ewaldite.errors import UserError
+from ewaldite.simulate.bifrost_sample import Sample
 from ewaldite.spectroscopy.config import read_config
 from ewaldite.spectroscopy.converter import FORBIDDEN, Converter, Window
 from ewaldite.spectroscopy.design import design_triplets
@@ -20,7 +21,15 @@ from ewaldite.spectroscopy.frames import PULSE_PERIOD, Frames
 from ewaldite.spectroscopy.instrument import Instrument
 from ewaldite.spectroscopy.primary import parked
 from ewaldite.spectroscopy.run_input import RunInput, open_run
-from spectroscopy.constant_files import CONSTANT, LATEST, narrow_configuration, write_narrow
+from spectroscopy.constant_files import (
+    CONSTANT,
+    LATEST,
+    NARROW,
+    narrow_configuration,
+    narrow_run,
+    write_narrow,
+)
+from spectroscopy.simulated_files import write
 
 GUARD = 2e-4
 MASKS = """
@@ -86,6 +95,36 @@ def test_the_planted_rate_is_found_within_its_error(run: RunInput) -> None:
     assert chi2 == pytest.approx(1.0, abs=4 * np.sqrt(2 / used.sum()))
 
 
+BEHIND_CHOPPERS = """
+[[run]]
+file = "sample.nxs"
+[primary]
+mode = "{}"
+"""
+
+
+@pytest.mark.parametrize("mode", ["parked", "table"])
+def test_choppers_alone_say_what_is_forbidden(tmp_path: Path, mode: str) -> None:
+    source = NARROW
+    if mode != "parked":
+        source = replace(NARROW, mode="spinning", psc_time=9.35e-3, opening=0.3e-3)
+    run = replace(narrow_run(sample=Sample(flat=0.05), constant=0.0, pulses=100), source=source)
+    write(tmp_path / "sample.nxs", run, band_choppers=True)
+    config = tmp_path / "c.toml"
+    config.write_text(BEHIND_CHOPPERS.format(mode))
+    given = read_config(config)
+    with open_run(given, given.run[0], tmp_path) as opened:
+        assert count_run(opened, GUARD).sum() == 0
+        assert opened.size > 5000
+    still = replace(run, sample=Sample(), constant=1.0)
+    write(tmp_path / "sample.nxs", still, band_choppers=True)
+    with open_run(given, given.run[0], tmp_path) as opened:
+        number, live = count_run(opened, GUARD).sum(), forbidden_live(opened, GUARD).sum()
+        assert live > 0.3 * 300 / 14 * 1500
+        # give or take a pulse at the ends of the run
+        assert number / live == pytest.approx(1.0, abs=4 / np.sqrt(live) + 1 / 300)
+
+
 INSTRUMENT = Instrument.from_triplets(design_triplets()[:5])
 FORBIDDEN_SPANS = np.array([[0.170, 0.181], [0.190, 0.1905]])
 FRAMES = Frames(0.143, forbidden=FORBIDDEN_SPANS)
@@ -96,6 +135,7 @@ CONVERTER = Converter(INSTRUMENT, parked(161.9988, 1.72e-3, FRAMES))
     st.lists(st.tuples(st.floats(0, 70e-3), st.floats(0, 15e-3)), max_size=4),
     st.booleans(),
 )
+@settings(max_examples=40)
 def test_time_in_windows_is_not_counted(
     given_windows: list[tuple[float, float]], source: bool
 ) -> None:

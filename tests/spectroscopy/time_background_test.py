@@ -51,7 +51,7 @@ TIME = PULSES * -np.diff(PRIMARY.time(SAMPLE, BAND.edges))
 #: In forbidden time, all pixels of an arc together; s.
 LIVE = np.full(5, 300.0)
 FLAT = 1e-4
-REPEATS = 35
+REPEATS = 25
 
 
 def levels(events: FloatArray | None = None) -> TimeLevel:
