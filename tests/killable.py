@@ -1,6 +1,7 @@
 """Both chains in a process that is warm, which forks a child for every run.
 
 A child notes in ``notes-RUN`` every shard that it begins to reduce and every step that it does.
+The first file that it is given is told which compiled loops the two runs met.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ewaldite.run.steps as steps_module
+import met_loops
 from ewaldite.diffuse import workflow as diffuse
 from ewaldite.diffuse.config import read_config as read_diffuse
 from ewaldite.diffuse.context import Context as DiffuseContext
@@ -79,4 +81,6 @@ def serve() -> None:
 if __name__ == "__main__":
     for chain, config in json.loads(sys.argv[1]).items():
         reduce(chain, Path(config), {"workers": 1})
+    loops = {"compiled": met_loops.compiled(), "unlisted": met_loops.unlisted(("int32",))}
+    Path(sys.argv[2]).write_text(json.dumps(loops))
     serve()

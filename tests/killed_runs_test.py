@@ -22,6 +22,7 @@ from diffuse import tiny as diffuse
 from spectroscopy import tiny as spectroscopy
 
 CHAINS = {"diffuse": diffuse, "spectroscopy": spectroscopy}
+LOOPS = "loops.json"
 KILLS = 25  # of each chain
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -64,7 +65,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         chain.write_tiny(folder / name)
         configs[name] = str(chain.copy_tiny(folder / name, folder / f"whole {name}"))
     with subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("killable.py")), json.dumps(configs)],
+        [
+            sys.executable,
+            str(Path(__file__).with_name("killable.py")),
+            json.dumps(configs),
+            str(folder / LOOPS),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -181,8 +187,15 @@ def one_run_killed_again_and_again(
     return kills
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)  # kernels may have to be compiled first
+def test_both_chains_find_their_loops_compiled(server: Server) -> None:
+    loops = json.loads((server.folder / LOOPS).read_text())
+    # a list that lacks some: add the lines to src/ewaldite/run/loops.json
+    assert loops == {"compiled": [], "unlisted": []}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CHAINS)
 def test_killed_at_random_moments_it_ends_the_same_and_repeats_nothing(
     name: str, server: Server, tmp_path: Path

@@ -101,10 +101,20 @@ def demo(
     computing: Computing = AS_CONFIGURED,
 ) -> None:
     """Simulate a small experiment with a known truth, reduce it and compare."""
+    from ewaldite.cli.log import terminal_log
+    from ewaldite.diffuse.workflow import LOOPS
     from ewaldite.run.budget import usable_processors
+    from ewaldite.run.display import progress_for
+    from ewaldite.run.first_use import compile_first
     from ewaldite.simulate.comparison import compare_with_truth
     from ewaldite.simulate.demo import make_demo
 
+    compile_first(
+        (*LOOPS, "diffuse demo"),
+        terminal_log(),
+        counts=("int32",),
+        progress=progress_for(sys.stderr, time.monotonic),
+    )
     console = Console()
     console.print(f"Simulating three sweeps in {folder} …", markup=False)
     made = make_demo(
@@ -125,9 +135,11 @@ def demo(
 
 
 def _say_what_would_be_done(config: Path, computing: Computing) -> None:
+    from ewaldite.cli.log import say_notes
     from ewaldite.diffuse.context import Context
     from ewaldite.diffuse.run_forecast import forecast_run
-    from ewaldite.diffuse.workflow import stale
+    from ewaldite.diffuse.workflow import LOOPS, stale
+    from ewaldite.run.first_use import first_lines
 
     # Without log and journal: nothing is written
     context = Context(_options(config, computing), config.parent)
@@ -140,6 +152,8 @@ def _say_what_would_be_done(config: Path, computing: Computing) -> None:
         *planned.lines(),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if reasons:
+        say_notes(first_lines(LOOPS, context.count_types))
     planned.check()
 
 

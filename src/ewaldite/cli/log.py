@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+from rich.console import Console
 
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
@@ -18,6 +21,35 @@ class _LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing: what cannot be kept is still on the terminal."""
+
+
+def terminal_log() -> logging.Logger:
+    """Make the same logger without a file, for what comes before a run."""
+    return _logger(_terminal())
+
+
+def say_notes(lines: Iterable[str]) -> None:
+    """Say on standard error what is beside the answer of a command."""
+    console = Console(stderr=True)
+    for line in lines:
+        console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _logger(*handlers: logging.Handler) -> logging.Logger:
+    """The logger with these handlers and no others."""
+    close_log()
+    log = logging.getLogger(NAME)
+    for handler in handlers:
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    return log
+
+
+def _terminal() -> logging.Handler:
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    return terminal
 
 
 def run_log(path: Path) -> logging.Logger:
@@ -39,7 +71,6 @@ def run_log(path: Path) -> logging.Logger:
         If the file cannot be written.
     """
     close_log()
-    log = logging.getLogger(NAME)
     try:
         file = _LogFile(path, encoding="utf-8")
     except OSError as error:
@@ -49,12 +80,7 @@ def run_log(path: Path) -> logging.Logger:
             "Remove what is there, or choose another [output] directory.",
         ) from error
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
-    for handler in (file, terminal):
-        log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    log = _logger(file, _terminal())
     command = shlex.join([NAME, *sys.argv[1:]])
     _in_file(logging.INFO, f"{NAME} {installed_version()}: {command}")
     return log

@@ -184,9 +184,18 @@ def demo(
     computing: Computing = AS_CONFIGURED,
 ) -> None:
     """Simulate runs and vanadium with a known truth, reduce them and compare."""
+    from ewaldite.cli.log import terminal_log
+    from ewaldite.run.display import progress_for
+    from ewaldite.run.first_use import compile_first
     from ewaldite.simulate.bifrost_comparison import compare_with_truth
     from ewaldite.simulate.bifrost_demo import make_demo
+    from ewaldite.spectroscopy.workflow import LOOPS
 
+    compile_first(
+        (*LOOPS, "spectroscopy demo"),
+        terminal_log(),
+        progress=progress_for(sys.stderr, time.monotonic),
+    )
     _say([f"Simulating BIFROST in {folder} …"])
     for configuration in make_demo(folder, seed=seed, mode=mode):
         run(configuration, computing=computing)
@@ -208,9 +217,11 @@ def _options(config: Path, computing: Computing = AS_CONFIGURED) -> Spectroscopy
 def _say_what_would_be_done(
     options: SpectroscopyOptions, base: Path, only: Sequence[str] | None = None
 ) -> None:
+    from ewaldite.cli.log import say_notes
+    from ewaldite.run.first_use import first_lines
     from ewaldite.spectroscopy.context import Context
     from ewaldite.spectroscopy.run_forecast import forecast_run
-    from ewaldite.spectroscopy.workflow import stale
+    from ewaldite.spectroscopy.workflow import LOOPS, stale
 
     # Without log and journal: nothing is written
     context = Context(options, base)
@@ -218,6 +229,8 @@ def _say_what_would_be_done(
     planned = forecast_run(context, reasons)
     _say([f"{name}: {reason}" for name, reason in reasons.items()])
     _say([f"{len(reasons)} steps to do", *planned.lines()])
+    if reasons:
+        say_notes(first_lines(LOOPS))
     planned.check()
 
 

@@ -95,6 +95,13 @@ class Context:
         numbers = range(len(self.options.sweep))
         return tuple(open_sweep(self.options, number, self.base) for number in numbers)
 
+    @property
+    def count_types(self) -> set[str]:
+        """Types of the counts of its images, as read and as counted."""
+        found = {entry.images.dtype.name for entry in self.entries}
+        # drawn apart they have a type of their own
+        return found | ({"int64"} if self.options.integrate.oversample > 1 else set())
+
     @cached_property
     def partition(self) -> Partition:
         """Common refinement of the grids of filter, observations, Bragg table and map."""

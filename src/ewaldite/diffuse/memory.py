@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from ewaldite.kernels import walk
 from ewaldite.kernels.neighbours import ball_offsets
 from ewaldite.kernels.runs import STRIP
 from ewaldite.model.experiment import FloatArray, Wedge
+from ewaldite.run.first_use import compiler_bytes
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 
@@ -38,22 +38,16 @@ _WALK_BYTES = 1 << 20
 # Of a run: its first pixel and its row
 _RUN_BYTES = 8
 
-# What the program itself holds with its libraries and kernels, and what the compiler leaves
-# behind where it had to make them
-_PROGRAM, _COMPILER = 285_000_000, 105_000_000
+# What the program itself holds with its libraries and kernels
+_PROGRAM = 285_000_000
 #: What another band of the detector costs, as part of the work on a wedge: its images are read,
 #: and their pixels are looked at, once more.
 BAND_COST = 0.07
 
 
 def program_bytes() -> int:
-    """What the program will hold besides its data, or holds now if that is more.
-
-    Kernels are compiled in the first run after an installation and kept beside their source.
-    """
-    kept = Path(walk.__file__).parent / "__pycache__"
-    compiled = any(kept.glob("walk.*.nbi")) and any(kept.glob("merge.*.nbi"))
-    return max(current_rss(), _PROGRAM + (0 if compiled else _COMPILER))
+    """What the program will hold besides its data, or holds now if that is more."""
+    return max(current_rss(), _PROGRAM + compiler_bytes())
 
 
 def predict_need(jobs: Sequence[WedgeJob]) -> Need:

@@ -27,7 +27,7 @@ from ewaldite.errors import UserError
 from ewaldite.io.nexus import packing
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import usable_processors
-from ewaldite.run.first_use import say_first_use
+from ewaldite.run.first_use import compile_first
 from ewaldite.run.forecast import Forecast
 from ewaldite.run.steps import Step, run_steps, stale_steps
 
@@ -44,6 +44,9 @@ STEPS = (
     "map",
     "pdf",
 )
+
+#: Chains of the list of compiled loops.
+LOOPS = ("diffuse",)
 
 _JOINING = {"merge_within_degrees", "bragg_within_degrees"}
 # Options of [scale] that the table of observations depends on, not the model
@@ -224,7 +227,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     if context.options.contents.given and (only is None or "rescale" in only):
         # told now, not after an hour with the images
         read_contents(context.options.contents, context.base, context.cell)
-    say_first_use(context.log)
+    compile_first(LOOPS, context.log, counts=context.count_types, progress=context.progress)
     planned = plan(context, only)
     planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)

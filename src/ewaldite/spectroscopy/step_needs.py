@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ewaldite.kernels.coverage import COLUMNS, ERRORS
 from ewaldite.kernels.cut_events import EVENT_COLUMNS
+from ewaldite.run.first_use import compiler_bytes
 from ewaldite.run.memory import current_rss
 from ewaldite.run.plan import Need
 from ewaldite.run.tree import held_sums
@@ -58,7 +59,7 @@ class Workload:
 
 def program_bytes() -> int:
     """Of the program, as it is or will be."""
-    return max(current_rss(), PROGRAM)
+    return max(current_rss(), PROGRAM + compiler_bytes())
 
 
 def event_need(bins: int, work: Workload) -> Need:

@@ -13,7 +13,7 @@ import scipp as sc
 from ewaldite.io.nexus import load
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.executor import Executor
-from ewaldite.run.first_use import say_first_use
+from ewaldite.run.first_use import compile_first
 from ewaldite.run.progress import Progress, SilentProgress
 from ewaldite.run.steps import Step, run_steps, stale_steps
 from ewaldite.spectroscopy.checks import check
@@ -44,6 +44,8 @@ from ewaldite.spectroscopy.vanadium_step import (
     read_background,
 )
 
+#: Chains of the list of compiled loops.
+LOOPS = ("spectroscopy",)
 # Options of [normalise] that the flux and the grid depend on; the others, S alone
 _EXPOSURE = {"monitor", "minimum_counts", "point_group"}
 # Masks that need a crystal: they do not apply to vanadium and the empty run
@@ -278,7 +280,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         check(context.options, context.base)
     context = replace(context, options=frozen(context.options, context.base))
     context.work.mkdir(parents=True, exist_ok=True)
-    say_first_use(context.log)
+    compile_first(LOOPS, context.log, progress=context.progress)
     planned = forecast_run(context, stale(context, only))
     planned.announce(context.log)
     with Executor.of(context.options.computing) as executor:
