@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -182,9 +183,17 @@ radius = 0.2
 """
 
 
-def test_what_is_masked_is_left_out_of_the_coverage_too(folder: Path, tmp_path: Path) -> None:
+def test_what_is_masked_is_left_out_of_the_coverage_too(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     whole = reduced(folder, tmp_path, RUN)
-    data = reduced(folder, tmp_path, RUN, VANADIUM, MASKS)
+    with caplog.at_level(logging.INFO, "test"):
+        data = reduced(folder, tmp_path, RUN, VANADIUM, MASKS)
+    said = caplog.text
+    assert re.search(
+        r"vanadium: \d+ pixels see the elastic line at times that are masked", said
+    )
+    assert re.search(r"cut e: .* events left out: .*[\d,]+ in masked cells", said)
     assert data["events"].values.sum() < 0.8 * whole["events"].values.sum()
     assert data["reasons"]["masked"] > 1000
     check_flat(data, least=300)

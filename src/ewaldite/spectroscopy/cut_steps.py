@@ -193,11 +193,12 @@ def finish_cut(context: Context, cut: Cut) -> None:
     )
     covered = ~data["S"].masks["no_coverage"].values
     context.log.info(
-        "cut %s: %s events, %s of %s bins have coverage",
+        "cut %s: %s events, %s of %s bins have coverage%s",
         cut.name,
         f"{reasons['in_cut']:,}",
         f"{np.count_nonzero(covered):,}",
         f"{covered.size:,}",
+        _left_out(reasons),
     )
     if not covered.any():
         context.log.warning(
@@ -211,6 +212,21 @@ def _root(made: sc.DataArray, constant: TimeBackground) -> tuple[csr_array, bool
     before, after = constant.variance, np.nan_to_num(made.variances).ravel()
     scale = np.sqrt(np.divide(after, before, out=np.zeros_like(after), where=before > 0))
     return csr_array(constant.root.multiply(scale[:, None])), constant.exact
+
+
+def _left_out(reasons: dict[str, int]) -> str:
+    """Events that lie in no masked place of their own, and yet cannot be used."""
+    said = [
+        f"{number:,} {words}"
+        for name, words in (
+            ("no_pixel", "of pixels without an efficiency"),
+            ("no_flux", "at energies without flux"),
+            ("no_step", "in no step of the rotation"),
+            ("masked", "in masked cells"),
+        )
+        if (number := reasons[name])
+    ]
+    return f"; events left out: {', '.join(said)}" if said else ""
 
 
 def _per_formula_unit(data: sc.DataGroup[Any], amount: str) -> sc.DataGroup[Any]:

@@ -11,6 +11,7 @@ from ewaldite.io.bifrost.raw_file import open_bifrost
 from ewaldite.io.nexus import save
 from ewaldite.model.provenance import Provenance
 from ewaldite.model.quantity import parse_quantity
+from ewaldite.run.digest import file_checksum
 from ewaldite.spectroscopy.cascade import transmit
 from ewaldite.spectroscopy.config import config_text
 from ewaldite.spectroscopy.lookup_table import lookup_table
@@ -73,7 +74,12 @@ def write_lookup_table(
     places = np.unique([length, *(m for m in monitors if behind < m < length)])
     table = lookup_table(pulse, discs, places, wavelengths=primary.wavelengths)
     bands = [beamlet.wavelengths for beamlet in transmit(pulse, discs, primary.wavelengths)]
-    provenance = Provenance(command=command, options=config_text(options), inputs={}, notes=())
+    provenance = Provenance(
+        command=command,
+        options=config_text(options),
+        inputs={path.name: f"sha256:{file_checksum(path)}"},
+        notes=(),
+    )
     save(target, table, provenance)
     names = ", ".join(disc.name for disc in discs) or "none"
     seen = np.count_nonzero(np.isfinite(table.values[-1]))

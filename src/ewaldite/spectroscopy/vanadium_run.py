@@ -122,12 +122,19 @@ def reduce_vanadium(
     with _open(options, vanadium.file, base) as run:
         counts, flux, tank = _elastic(run, vanadium.elastic)
         one, keep = run.converter.instrument, run.keep
+        notes = [f"vanadium: {note}" for note in run.raw.notes]
         if cell_names(run.converter):
             middle = (run.start + run.end) / 2
-            keep &= ~masked_cells(run.converter, one.k_f[:, None], middle)[:, 0]
+            masked = keep & masked_cells(run.converter, one.k_f[:, None], middle)[:, 0]
+            keep &= ~masked
+            if masked.any():
+                names = ", ".join(cell_names(run.converter))
+                notes.append(
+                    f"vanadium: {np.count_nonzero(masked)} pixels see the elastic line at "
+                    f"times that are masked ({names}), and take no part"
+                )
         width = _pulse_width(options, vanadium, run)
         constant = _constant(options, vanadium, run)
-        notes = [f"vanadium: {note}" for note in run.raw.notes]
     empty = None
     if vanadium.empty is not None:
         with _open(options, vanadium.empty, base) as run:
