@@ -137,7 +137,7 @@ def test_what_is_given_back_is_what_random_times_put_into_a_turned_run() -> None
 
 
 def test_a_can_and_a_constant_background_together(tmp_path: Path) -> None:
-    """The sample run has more of the latter than the empty one."""
+    """The empty run has more of the latter than the sample's."""
     n_b = channel().n_b
     alone = replace(channel(), n_b=n_b * 0.004)
     full = narrow_run(instrument=replace(channel(), n_b=n_b * 0.012), sample=Sample(flat=1.0))

@@ -15,6 +15,7 @@ from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.event_ranges import EventKeys
 from ewaldite.spectroscopy.forbidden_time import forbidden_live
+from ewaldite.spectroscopy.level_notes import level_lines, level_notes
 from ewaldite.spectroscopy.level_shards import (
     CountForbidden,
     load_forbidden,
@@ -26,8 +27,6 @@ from ewaldite.spectroscopy.time_level import (
     LEVEL,
     TimeLevel,
     check_measured,
-    level_lines,
-    level_notes,
     time_level,
 )
 
