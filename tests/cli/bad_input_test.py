@@ -278,6 +278,10 @@ CASES: dict[str, tuple[Change, list[str]]] = {
         section('\n[run]\nmemory = "1 MB"\n'),
         [r"1 MB \(\[run\] memory\)", r"Set \[run\] memory to"],
     ),
+    "half sets of mates that are kept apart": (
+        section('\n[merge]\nfriedel = false\nhalf_sets = "friedel"\n'),
+        ["half_sets = 'friedel'", "friedel = false keeps apart"],
+    ),
     "mask file missing": (
         section('\n[mask]\nfile = "m.npy"\n'),
         [r"m\.npy", "does not exist", r"Correct \[mask\] file"],

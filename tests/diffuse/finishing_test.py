@@ -180,13 +180,23 @@ def test_factors_of_another_program_are_a_start(written: Path, tmp_path: Path) -
         workflow.run(context(config, scale={"start": {"b": "start.csv"}}), ["scale"])
 
 
-def test_impossible_contents_are_told_before_the_images_are_read(
-    written: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"contents": {"file": "absent.pdb"}}, r"absent\.pdb"),
+        ({"contents": CONTENTS, "absolute": {"reference": "absent.mtz"}}, r"absent\.mtz"),
+        ({"scale": {"start": "absent.csv"}}, r"absent\.csv"),
+        ({"scale": {"start": {"zz": "xds/INTEGRATE.LP"}}}, "the sweep 'zz'"),
+    ],
+)
+def test_what_late_steps_lack_is_told_before_the_images_are_read(
+    sections: dict[str, Any], said: str, written: Path, tmp_path: Path
 ) -> None:
-    run = context(copy_tiny(written, tmp_path / "t"), contents={"file": "absent.pdb"})
-    with pytest.raises(UserError, match=r"absent\.pdb"):
+    run = context(copy_tiny(written, tmp_path / "t"), **sections)
+    with pytest.raises(UserError, match=said):
         workflow.run(run)
     assert not run.path("masks.nxs").exists()
+    assert workflow.run(run, ["mask"]) == ["mask"]  # which needs none of it
 
 
 def test_the_report_shows_the_absolute_scale_and_any_part(

@@ -137,12 +137,14 @@ def demo(
 def _say_what_would_be_done(config: Path, computing: Computing) -> None:
     from ewaldite.cli.log import say_notes
     from ewaldite.diffuse.context import Context
+    from ewaldite.diffuse.early_check import check_late_inputs
     from ewaldite.diffuse.run_forecast import forecast_run
     from ewaldite.diffuse.workflow import LOOPS, stale
     from ewaldite.run.first_use import first_lines
 
     # Without log and journal: nothing is written
     context = Context(_options(config, computing), config.parent)
+    check_late_inputs(context)
     reasons = stale(context)
     planned = forecast_run(context, [*reasons, "report"] if reasons else [])
     console = Console()

@@ -187,6 +187,13 @@ class DiffuseOptions(Section):
         return sweep
 
     @model_validator(mode="after")
+    def _pictures_of_the_pdf(self) -> DiffuseOptions:
+        pictures = (*self.map.slice, *self.map.line)
+        if not self.pdf.enabled and any(picture.part == "pdf" for picture in pictures):
+            raise ValueError("map: a picture has part = 'pdf': set enabled = true in [pdf]")
+        return self
+
+    @model_validator(mode="after")
     def _resolution_in_order(self) -> DiffuseOptions:
         if self.map.d_min and self.map.d_max and self.map.d_min >= self.map.d_max:
             raise ValueError(f"map: d_min {self.map.d_min} is not below d_max {self.map.d_max}")

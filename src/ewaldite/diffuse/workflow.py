@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ewaldite.diffuse.absolute.inputs import read_contents
 from ewaldite.diffuse.absolute.steps import inputs_of, rescale
 from ewaldite.diffuse.collect_step import integrate_wedges
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.correction_step import write_corrections
+from ewaldite.diffuse.early_check import check_late_inputs
 from ewaldite.diffuse.export_step import export_tables
 from ewaldite.diffuse.image_steps import (
     filter_images,
@@ -224,9 +224,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     """
     for name in only or ():
         _check_asked(context, name)
-    if context.options.contents.given and (only is None or "rescale" in only):
-        # told now, not after an hour with the images
-        read_contents(context.options.contents, context.base, context.cell)
+    check_late_inputs(context, only)
     compile_first(LOOPS, context.log, counts=context.count_types, progress=context.progress)
     planned = plan(context, only)
     planned.announce(context.log)

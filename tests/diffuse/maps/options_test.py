@@ -90,6 +90,8 @@ def test_defaults_make_the_diffuse_map_alone() -> None:
         ({"slice": [{}]}, "either plane, or u and v"),
         ({"slice": [{"plane": "hk0", "u": [1, 0, 0], "v": [0, 1, 0]}]}, "either plane"),
         ({"slice": [{"u": [1, 0, 0]}]}, "either plane"),
+        ({"slice": [{"plane": "hk0", "part": "total"}]}, r"add it to \[map\] parts"),
+        ({"parts": ["total"], "line": [{"direction": [1, 0, 0]}]}, "part = 'diffuse' is not"),
         ({"slice": [{"plane": "hk0", "limits": [5, 1]}]}, "5 is not below 1"),
         ({"slice": [{"plane": "hkl"}]}, "to cut the plane 'hkl': 3 indices vary"),
         ({"slice": [{"plane": "hk0", "format": []}]}, "at least 1"),
@@ -125,6 +127,15 @@ def test_the_place_of_a_mistake_is_told() -> None:
 def test_impossible_pdfs(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PdfOptions.model_validate(given)
+
+
+def test_a_picture_of_the_pdf_needs_the_pdf() -> None:
+    given = tomllib.loads(TEXT)
+    given["map"]["slice"][0]["part"] = "pdf"
+    assert parse_config(given, Path("a.toml")).map.slice[0].part == "pdf"
+    del given["pdf"]
+    with pytest.raises(UserError, match=r"set enabled = true in \[pdf\]"):
+        parse_config(given, Path("a.toml"))
 
 
 def test_lines_and_slices_from_python() -> None:

@@ -13,7 +13,7 @@ from ewaldite.crystal.symmetry import SpaceGroup
 from ewaldite.diffuse.absolute.contents import cell_contents
 from ewaldite.diffuse.absolute.options import AbsoluteOptions, ContentsOptions
 from ewaldite.diffuse.absolute.reference import with_reference
-from ewaldite.io.reflections import read_reflections
+from ewaldite.io.reflections import Reflections, read_reflections
 from ewaldite.io.structure_file import read_structure_text
 
 # Volumes of cells that differ by more deserve a word
@@ -46,6 +46,26 @@ def read_contents(options: ContentsOptions, base: Path, cell: ArrayLike) -> Cell
     return cell_contents(options, cell, model)
 
 
+def read_reference(options: AbsoluteOptions, base: Path) -> Reflections | None:
+    """Reflections of the reference file; None where the options name none.
+
+    Parameters
+    ----------
+    options:
+        The section ``[absolute]``.
+    base:
+        Folder to which its paths refer.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read.
+    """
+    if options.reference is None:
+        return None
+    return read_reflections(base / options.reference, options.reference_columns)
+
+
 def completed_bragg(
     options: AbsoluteOptions,
     base: Path,
@@ -74,9 +94,9 @@ def completed_bragg(
     UserError
         The file cannot be read, or does not fit.
     """
-    if options.reference is None:
+    found = read_reference(options, base)
+    if found is None:
         return bragg_merged, ()
-    found = read_reflections(base / options.reference, options.reference_columns)
     notes: tuple[str, ...] = ()
     if found.cell is not None and abs(volume(found.cell) / volume(cell) - 1) > _SAME_CELL:
         notes = (

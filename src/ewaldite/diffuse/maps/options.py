@@ -102,6 +102,18 @@ class MapOptions(Section):
         return self
 
     @model_validator(mode="after")
+    def _pictures_of_parts(self) -> MapOptions:
+        made = {*self.parts, "pdf"}
+        for kind, pictures in (("slice", self.slice), ("line", self.line)):
+            for picture in pictures:
+                if picture.part not in made:
+                    raise ValueError(
+                        f"map.{kind}: part = '{picture.part}' is not made: "
+                        "add it to [map] parts"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _voxels_at_targets(self) -> MapOptions:
         """What the grid lacks is told now, not when the images are reduced."""
         try:

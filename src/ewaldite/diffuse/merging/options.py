@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ewaldite.diffuse.section import Section
 
@@ -35,3 +35,11 @@ class MergeOptions(Section):
     rotation_degrees: float = Field(
         5.0, gt=0, description="width of a bin of rotation for the statistics"
     )
+
+    @model_validator(mode="after")
+    def _mates_to_compare(self) -> MergeOptions:
+        if self.half_sets == "friedel" and not self.friedel:
+            raise ValueError(
+                "merge: half_sets = 'friedel' compares mates that friedel = false keeps apart"
+            )
+        return self

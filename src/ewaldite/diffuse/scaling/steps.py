@@ -48,7 +48,7 @@ def scale_observations(context: Context) -> None:
         options=options,
         degrees_per_frame=degrees_per_frame(context),
         rng=np.random.default_rng(options.seed),
-        start=_start(context),
+        start=read_start(context),
         log=lambda text: context.log.info("scale: %s", text),
     )
     give_back()
@@ -101,7 +101,14 @@ def start_files(context: Context) -> dict[str, Path]:
     return {sweep: context.base / file for sweep, file in named.items()}
 
 
-def _start(context: Context) -> dict[int, StartFactors]:
+def read_start(context: Context) -> dict[int, StartFactors]:
+    """Scale factors to start from, by the number of the sweep.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read, or a sweep that is named does not exist.
+    """
     entries = context.entries
     numbers = {entry.options.name: entry.number for entry in entries}
     unknown = sorted(set(start_files(context)) - {"", *numbers})
