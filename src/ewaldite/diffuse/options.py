@@ -188,8 +188,8 @@ class DiffuseOptions(Section):
 
     @model_validator(mode="after")
     def _pictures_of_the_pdf(self) -> DiffuseOptions:
-        pictures = (*self.map.slice, *self.map.line)
-        if not self.pdf.enabled and any(picture.part == "pdf" for picture in pictures):
+        shown = {x.part for x in self.map.slice} | {x.part for x in self.map.line}
+        if "pdf" in shown and not self.pdf.enabled:
             raise ValueError("map: a picture has part = 'pdf': set enabled = true in [pdf]")
         return self
 
