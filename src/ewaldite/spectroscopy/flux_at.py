@@ -43,7 +43,8 @@ def flux_at(flux: Flux, energies: ArrayLike, pulse_width: float, half_width: flo
     A parabola is fitted to Φ within ``half_width``, with equal weights, and read in the middle;
     it is linear in the counts, so their errors go through exactly. Within one pulse width of
     an end of the band, or of a gap in it, there is no flux to be had, nor is Φ used in a fit:
-    the pulse blurs the end by half its width to both sides.
+    the pulse blurs the end by half its width to both sides. Fewer than three intervals give
+    none either.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ def flux_at(flux: Flux, energies: ArrayLike, pulse_width: float, half_width: flo
     error = np.where(flux.absent, 0.0, per_count * flux.total_error)
     inside = _inside(flux, wanted, pulse_width)
     clear = np.flatnonzero(_inside(flux, i.energy, pulse_width))
+    if clear.size < _PARABOLA:
+        inside[:] = False
     value = np.full(wanted.shape, np.nan)
     root = np.zeros((wanted.size, len(i)))
     rows = np.flatnonzero(inside)
