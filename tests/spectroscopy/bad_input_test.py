@@ -131,6 +131,20 @@ BAD: dict[str, tuple[Change, str]] = {
     "no source": (without("source"), "no NXmoderator or NXsource says where the source is"),
     "no analyser": (without("channel_2_3_monochromator"), "is not in the file"),
     "no index": (without(f"{EVENTS}/event_index"), "it has no 'event_index'"),
+    "no ids": (without(f"{EVENTS}/event_id"), "it has no 'event_id'"),
+    "no place": (without("channel_2_1_triplet/depends_on"), "it has no 'depends_on'"),
+    "no place of an analyser": (
+        without("channel_2_3_monochromator/depends_on"),
+        "it has no 'depends_on'",
+    ),
+    "pulses decrease": (
+        replaced(f"{EVENTS}/event_time_zero", lambda t: t[::-1]),
+        "event_time_zero decreases after pulse 1 of",
+    ),
+    "event before its pulse": (
+        replaced(f"{EVENTS}/event_time_offset", lambda t: [t[0], -5, *t[2:]]),
+        "event 2 has the time -5 after its pulse",
+    ),
     "no pixels": (without("channel_2_1_triplet/y_pixel_offset"), "no 'y_pixel_offset'"),
     "a3 in m": (units(f"{A3}/value", "m"), "it is in 'm'"),
     "a3 in nothing": (lambda i: i[f"{A3}/value"].attrs.pop("units"), "no attribute 'units'"),
@@ -243,6 +257,16 @@ def test_a_dead_triplet_is_named_and_has_no_coverage(
     said = caplog.text
     assert "no events in 2 of 5 triplets: channel_2_1_triplet, channel_2_2_triplet" in said
     assert "channel_2_2_triplet has no events group" in said
+
+
+def test_what_is_left_out_of_a_file_is_noted(folder: Path) -> None:
+    change(folder, replaced(f"{EVENTS}/event_id", lambda v: v[:-3]))
+    change(folder, without("channel_2_5_triplet/detector_number"))
+    with open_bifrost(folder / "raw.nxs") as raw:
+        notes = raw.notes
+        assert len(raw.sources) == 4
+    assert "channel_2_1_triplet: 3 events at the end are not whole, and are left out" in notes
+    assert "channel_2_5_triplet has no detector_number: its events are left out" in notes
 
 
 def test_a_log_of_another_time_is_noted(folder: Path) -> None:

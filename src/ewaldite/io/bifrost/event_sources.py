@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
-from ewaldite.io.bifrost.access import instants, need
+from ewaldite.io.bifrost.access import children, instants, need
 from ewaldite.io.bifrost.events import EventSource, event_group
 from ewaldite.io.bifrost.monitors import monitor_groups
 from ewaldite.io.bifrost.triplets import triplet_groups
@@ -27,7 +27,8 @@ def triplet_sources(
     reference:
         Zero of times, ns since 1970.
     notes:
-        Grows by triplets without a group of events.
+        Grows by triplets without a group of events, detectors whose pixels are not known, and
+        events that are not whole.
 
     Raises
     ------
@@ -42,8 +43,17 @@ def triplet_sources(
             empty = np.zeros(0)
             nothing = empty.astype(np.int64)
             found.append(EventSource(name, 0, empty, nothing, None, None, 1e-9))
-        else:
-            found.append(EventSource.of(events, reference, found[-1] if found else None))
+            continue
+        need(events, "event_id")
+        found.append(EventSource.of(events, reference, found[-1] if found else None))
+        lengths = [len(need(events, field)) for field in ("event_id", "event_time_offset")]
+        lost = max(lengths) - found[-1].size
+        # while a file grows its lists are never of one length
+        if lost and not instrument.file.swmr_mode:
+            notes.append(f"{name}: {lost:,} events at the end are not whole, and are left out")
+    for name, group in children(instrument, "NXdetector").items():
+        if "detector_number" not in group and event_group(group) is not None:
+            notes.append(f"{name} has no detector_number: its events are left out")
     return found
 
 

@@ -108,7 +108,8 @@ class EventSource:
         Raises
         ------
         UserError
-            If a dataset is missing, has a wrong unit, or the index does not ascend.
+            If a dataset is missing, has a wrong unit, or the index or the times of the pulses
+            do not ascend.
         """
         offset = need(group, "event_time_offset")
         number = group.get("event_id")
@@ -119,6 +120,13 @@ class EventSource:
             raise UserError(
                 f"read the events {where(group)}",
                 "event_index does not ascend from 0",
+                "The file is damaged; copy it again from where it is whole.",
+            )
+        late = np.flatnonzero(np.diff(time) < 0)
+        if late.size:
+            raise UserError(
+                f"read the events {where(group)}",
+                f"event_time_zero decreases after pulse {late[0] + 1} of {time.size}",
                 "The file is damaged; copy it again from where it is whole.",
             )
         pulses = min(time.size, index.size)
@@ -173,7 +181,13 @@ class EventSource:
             yield self.slab(start, min(start + rows, whole))
 
     def slab(self, start: int, stop: int) -> EventSlab:
-        """Events from one number to before another, at least one."""
+        """Events from one number to before another, at least one.
+
+        Raises
+        ------
+        UserError
+            If one comes before its pulse, or its time is no number.
+        """
         # Of pulses without events before the first event the last one holds it
         first = int(np.searchsorted(self.index, start, side="right")) - 1
         last = int(np.searchsorted(self.index, stop, side="left"))
@@ -181,10 +195,19 @@ class EventSource:
         if last == self.index.size:
             bounds = np.append(bounds, self.size)
         empty = np.zeros(0, dtype=np.int32)
+        offset = read_rows(self.offset, start, stop)
+        if not offset.min() >= 0:
+            bad = int(np.argmax(~(offset >= 0)))
+            raise UserError(
+                f"read the events of {self.name} in {self.offset.file.filename}",
+                f"event {start + bad + 1} has the time {offset[bad]} after its pulse "
+                "(event_time_offset)",
+                "The file is damaged; copy it again from where it is whole.",
+            )
         return EventSlab(
             start=start,
             number=empty if self.number is None else read_rows(self.number, start, stop),
-            offset=read_rows(self.offset, start, stop),
+            offset=offset,
             scale=self.scale,
             first_pulse=first,
             index=np.clip(bounds - start, 0, stop - start),

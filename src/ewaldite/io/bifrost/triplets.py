@@ -60,6 +60,7 @@ def read_triplet(group: h5py.Group) -> tuple[Triplet, list[Step]]:
             f"its detector_number has {number.ndim} dimensions",
             "It must have two: tube and pixel.",
         )
+    need(group, "depends_on")
     steps = chain_of(group)
     matrix = placement(steps)
     local = np.zeros((*number.shape, 4))
@@ -68,6 +69,7 @@ def read_triplet(group: h5py.Group) -> tuple[Triplet, list[Step]]:
         if name in group or axis < 2:
             local[..., axis] = _offsets(need(group, name), number.shape, axis)
     crystal = _analyser(group)
+    need(crystal, "depends_on")
     spacing = GRAPHITE_002
     if "d_spacing" in crystal:
         spacing = float(numbers(crystal["d_spacing"], "angstrom").ravel()[0])
