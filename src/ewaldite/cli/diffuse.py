@@ -42,7 +42,7 @@ def init(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     open_ends = path.read_text(encoding="utf-8")
     marked = sum(open_ends.count(f"{word}:") for word in ("MISSING", "PROBLEM"))
-    places = "1 place" if marked == 1 else f"{marked} places"
+    places = "place" if marked == 1 else f"{marked} places"
     to_do = f"mend the {places} marked MISSING or PROBLEM" if marked else "read it"
     done = f"Wrote {path}; {to_do}, then: ewaldite diffuse run {shlex.quote(str(path))}"
     console.print(done, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ import pytest
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry
 from ewaldite.io.geometry.nxmx import read_nxmx
+from ewaldite.io.images import EigerHeader, write_eiger
 
 # from DIALS' frame to the one of McStas: both have y up, x and z are opposite
 MCSTAS = np.diag([-1.0, 1.0, -1.0])
@@ -350,6 +351,20 @@ def test_stills_at_one_angle_and_aborted_scans_follow_the_images(make: Any) -> N
     instrument = read_nxmx(change(make(), abort))
     np.testing.assert_allclose(instrument.scan.phi, 10.25 + 0.5 * np.arange(20))
     assert any("60 angles for 20 images" in note for note in instrument.notes)
+
+
+@pytest.mark.parametrize("virtual", [False, True])
+def test_images_of_an_eiger_series_are_those_of_all_its_files(
+    tmp_path: Path, virtual: bool
+) -> None:
+    frames = np.zeros((9, 5, 7), dtype=np.uint32)
+    header = EigerHeader(omega=10.0 + 0.1 * np.arange(9), omega_increment=0.1)
+    master = write_eiger(tmp_path, frames, header, images_per_file=4, virtual=virtual)
+    scan = read_nxmx(master).scan
+    np.testing.assert_allclose(scan.phi, 10.05 + 0.1 * np.arange(9))
+    # the angles tell how many there were where a file is not there
+    (tmp_path / "series_data_000003.h5").unlink()
+    assert len(read_nxmx(master).scan) == 9
 
 
 BROKEN: list[tuple[Callable[[h5py.Group], None], str]] = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 
@@ -10,6 +12,9 @@ from ewaldite.io.geometry.nxmx_axes import asked_of, chain, compose, length_of, 
 from ewaldite.model.experiment import FloatArray, Panel, Sensor
 
 Place = tuple[tuple[int, int], tuple[int, int]]  # offset and shape, each (slow, fast)
+
+# Images of a series over several files, as Eiger writes it
+_BLOCK = re.compile(r"data_\d+")
 
 MATERIALS = {
     "si": "Si",
@@ -161,7 +166,7 @@ def _fits(places: list[Place], image: tuple[int, int]) -> bool:
 
 
 def image_count(file: h5py.File, entry: h5py.Group) -> int | None:
-    """Count the images of an NXdata; None where it does not say.
+    """Count the images of an NXdata, over all files that it links; None where it does not say.
 
     Raises
     ------
@@ -169,7 +174,16 @@ def image_count(file: h5py.File, entry: h5py.Group) -> int | None:
         If the data are not put together into images.
     """
     stack = _stack_shape(file, entry)
-    return stack[0] if stack is not None and len(stack) == 3 else None
+    if stack is None or len(stack) != 3:
+        return None
+    data = child(entry, "NXdata", "data")
+    blocks = [name for name in data or () if _BLOCK.fullmatch(name)]
+    if data is None or not blocks or _whole_name(data) is not None:
+        return stack[0]
+    linked = [data.get(name) for name in blocks]
+    if not all(isinstance(block, h5py.Dataset) and block.ndim == 3 for block in linked):
+        return None
+    return sum(int(block.shape[0]) for block in linked)
 
 
 def _image_shape(file: h5py.File, entry: h5py.Group) -> tuple[int, int] | None:
@@ -181,8 +195,9 @@ def _stack_shape(file: h5py.File, entry: h5py.Group) -> tuple[int, ...] | None:
     data = child(entry, "NXdata", "data")
     if data is None:
         return None
-    names = [text_of(data.attrs.get("signal", "data")), "data", "data_000001"]
-    for name in names:
+    for name in (_whole_name(data), *sorted(filter(_BLOCK.fullmatch, data))):
+        if name is None:
+            continue
         # a link to an absent file reads as None
         dataset = data.get(name)
         if not isinstance(dataset, h5py.Dataset):
@@ -195,6 +210,14 @@ def _stack_shape(file: h5py.File, entry: h5py.Group) -> tuple[int, ...] | None:
             )
         if dataset.ndim >= 2:
             return tuple(int(n) for n in dataset.shape)
+    return None
+
+
+def _whole_name(data: h5py.Group) -> str | None:
+    """Name of the dataset that holds all images, if there is one; not that of a first block."""
+    for name in (text_of(data.attrs.get("signal", "data")), "data"):
+        if isinstance(data.get(name), h5py.Dataset) and not _BLOCK.fullmatch(name):
+            return name
     return None
 
 
