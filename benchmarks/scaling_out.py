@@ -29,6 +29,8 @@ class Machine:
         What the scheduler spends on a task, s.
     program:
         What a worker holds before it works, bytes.
+    processors:
+        Of the machine where the results are written.
     """
 
     read: float = 2 * GB
@@ -36,6 +38,7 @@ class Machine:
     memory: float = 6 * GB
     task: float = 2e-3
     program: float = 0.2 * GB
+    processors: int = 8
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class Job:
         Bytes that a worker holds besides the program and the sums.
     serial:
         Seconds of what one process does before and after.
+    later:
+        Processor seconds of the steps after the first one, which workers share as well.
+    packed:
+        Processor seconds of compressing results, which threads of one process share.
     """
 
     size: float
@@ -64,6 +71,8 @@ class Job:
     sums: float
     worker: float
     serial: float
+    later: float = 0.0
+    packed: float = 0.0
 
     def addition(self, machine: Machine) -> float:
         """Seconds to bring sums to a neighbour and to add them."""
@@ -82,7 +91,8 @@ class Job:
             self.shards * each / workers, self.size / machine.read, tasks * machine.task
         )
         tree = (workers - 1).bit_length() * self.addition(machine)
-        return shards, tree, shards + tree + self.serial
+        after = self.later / workers + self.packed / min(workers, machine.processors)
+        return shards, tree, shards + tree + after + self.serial
 
     def held(self, workers: int, machine: Machine) -> tuple[float, float]:
         """Bytes of a worker, and of all together.
@@ -103,7 +113,9 @@ CRYSTALS = Job(
     sums=0.0,
     worker=0.9 * GB,
     # masks and corrections of a sweep; integrate, export and combine of a wedge; scale, merge
-    serial=100 * 15.0 + 100 * 180 * 0.5 + 1000.0,
+    serial=100 * (1.0 + 1.0) + 100 * 180 * 0.06 + 1000.0,
+    later=100 * 6.0 + 100 * 180 * 0.10,
+    packed=100 * 6.0 + 100 * 180 * 0.12,
 )
 #: 10^10 events of BIFROST in shards of 4·10^6, one cut of 10^6 bins.
 EVENTS = Job(
@@ -143,7 +155,7 @@ def main() -> None:
     machine = Machine()
     for name, job in (
         ("100 crystals × 3,600 frames of an Eiger 16M", CRYSTALS),
-        ("the same, were there no serial steps", replace(CRYSTALS, serial=0.0)),
+        ("the same, were there no serial steps", replace(CRYSTALS, serial=0.0, packed=0.0)),
         ("10¹⁰ events of BIFROST", EVENTS),
     ):
         print(f"\n{name}\n")

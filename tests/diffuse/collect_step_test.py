@@ -21,7 +21,7 @@ from ewaldite.diffuse.collect_step import (
     neighbours,
 )
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.image_steps import all_shards, kept_shards
+from ewaldite.diffuse.image_steps import all_shards, kept_shards, wedge_store
 from ewaldite.diffuse.step_needs import collect_need
 from ewaldite.diffuse.step_shards import LostCheckpoint, kept_of
 from ewaldite.diffuse.wedge_store import Shard
@@ -87,7 +87,7 @@ def test_what_is_finished_is_not_done_again(
     assert shards == all_shards(context)
     said = (context.work / "integrate.json").read_text()
     # as after a kill: some wedges are there, one is half written
-    store = collected_store(context, shards)
+    store = collected_store(context, shards, wedge_store(context))
     for shard in shards[2:4]:
         (path,) = (store.store._folder(store.key(shard).name)).glob("*.npz")
         path.rename(path.with_name(".0f.part.npz"))
@@ -142,7 +142,7 @@ def test_a_lost_checkpoint_is_told_between_processes(copied: Callable[..., Conte
     context = copied(workers=1)
     shards = all_shards(context)
     with pytest.raises(LostCheckpoint) as caught:
-        kept_of(collected_store(context, shards), shards[0])
+        kept_of(collected_store(context, shards, wedge_store(context)), shards[0])
     again = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(again, LostCheckpoint)
     assert str(again) == str(caught.value)

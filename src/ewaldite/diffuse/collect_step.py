@@ -93,7 +93,8 @@ def integrate_wedges(context: Context) -> None:
 
 
 def _collect(context: Context, shards: Sequence[Shard]) -> list[Summary]:
-    sums, collected = wedge_store(context), collected_store(context, shards)
+    sums = wedge_store(context)
+    collected = collected_store(context, shards, sums)
     work = CollectWork(
         grids(context),
         sums,
@@ -115,7 +116,7 @@ def _collect(context: Context, shards: Sequence[Shard]) -> list[Summary]:
 
 
 def collected_store(
-    context: Context, shards: Sequence[Shard]
+    context: Context, shards: Sequence[Shard], sums: ShardStore[Shard, WedgeSums]
 ) -> ShardStore[Shard, CollectedWedge]:
     """Checkpoints of the wedges on the grids.
 
@@ -125,9 +126,11 @@ def collected_store(
         The run.
     shards:
         All wedges that were not left out, in order.
+    sums:
+        What they are made of.
     """
     store = CheckpointStore(context.work.absolute() / "collected", suffix=".npz")
-    keys = NeighbourKeys(wedge_store(context).key, neighbours(context, shards))
+    keys = NeighbourKeys(sums.key, neighbours(context, shards))
     return ShardStore(store, keys, save_collected, load_collected)
 
 

@@ -18,7 +18,7 @@ from ewaldite.diffuse.collect_step import (
 )
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.export import observations_of
-from ewaldite.diffuse.image_steps import kept_shards
+from ewaldite.diffuse.image_steps import kept_shards, wedge_store
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.step_needs import export_need
 from ewaldite.diffuse.step_shards import again_if_lost, kept_of, wedge_label, worked_on
@@ -98,7 +98,7 @@ def export_tables(context: Context) -> None:
 
 
 def _export(context: Context, shards: Sequence[Shard]) -> None:
-    store = collected_store(context, shards)
+    store = collected_store(context, shards, wedge_store(context))
     work = ExportWork(
         {name: grids(context)[name] for name in (SCALE, MAP)},
         store,

@@ -230,7 +230,7 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
-    threads = context.options.run.workers or usable_processors()
+    threads = min(context.options.run.workers or usable_processors(), usable_processors())
     with context.executor, packing(threads):
         return run_steps(workflow(context), context.work / "state.json", context.log, only)
 
