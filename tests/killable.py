@@ -1,7 +1,7 @@
 """Both chains in a process that is warm, which forks a child for every run.
 
 A child notes in ``notes-RUN`` every shard that it begins to reduce and every step that it does.
-The first file that it is given is told which compiled loops the two runs met.
+First it says that it is warm, and writes to a file which compiled loops it met.
 """
 
 from __future__ import annotations
@@ -83,4 +83,6 @@ if __name__ == "__main__":
         reduce(chain, Path(config), {"workers": 1})
     loops = {"compiled": met_loops.compiled(), "unlisted": met_loops.unlisted(("int32",))}
     Path(sys.argv[2]).write_text(json.dumps(loops))
+    sys.stdout.write(f"{os.getpid()}\n")
+    sys.stdout.flush()
     serve()

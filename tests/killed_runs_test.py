@@ -78,6 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         made = Server(process, folder)
+        assert made.end() == process.pid  # it is warm
         for name, chain in CHAINS.items():
             config = chain.copy_tiny(folder / name, folder / f"timed {name}")
             before = cpu_of_children(process.pid)
