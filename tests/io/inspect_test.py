@@ -81,6 +81,26 @@ def test_a_table(tmp_path: Path) -> None:
     assert record["options"].endswith("x59 = 59\n… and 40 lines more")
 
 
+def test_vectors_are_described_by_their_parts(tmp_path: Path) -> None:
+    events = sc.DataArray(
+        sc.ones(dims=["event"], shape=[3], unit="counts"),
+        coords={
+            "Q_lab": sc.vectors(
+                dims=["event"],
+                values=[[1, 0, -3], [np.nan, 0, 2], [4, 0, 5]],
+                unit="1/angstrom",
+            )
+        },
+        name="events",
+    )
+    save(tmp_path / "events.nxs", events, RECORD)
+    assert as_dict(describe(tmp_path / "events.nxs"))["Coordinates"] == {
+        "Q_lab.x": "1 … 4 1/angstrom",
+        "Q_lab.y": "0 … 0 1/angstrom",
+        "Q_lab.z": "-3 … 5 1/angstrom",
+    }
+
+
 def test_blocks_give_what_the_whole_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

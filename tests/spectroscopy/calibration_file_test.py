@@ -62,7 +62,7 @@ def test_what_a_configuration_says_itself_goes_first(tmp_path: Path) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the file does not exist"):
+    with pytest.raises(UserError, match=r"\(\[calibration\] file\): there is no such file"):
         options(tmp_path, "")
     (tmp_path / "cal.toml").write_text("[[tube]]\narc = 9\nchannel = 1\ntube = 1\n")
     with pytest.raises(

@@ -106,6 +106,9 @@ class _Survey:
         for name, coord in block.coords.items():
             if coord.ndim and str(coord.dtype) in ("float64", "float32", "int64", "int32"):
                 self._widen(str(name), coord)
+            if coord.ndim and coord.dtype == sc.DType.vector3:
+                for axis in "xyz":
+                    self._widen(f"{name}.{axis}", getattr(coord.fields, axis))
         for name, mask in block.masks.items():
             whole = mask if mask.dims == block.dims else mask.broadcast(sizes=block.sizes)
             self._masked[name] = self._masked.get(name, 0) + int(whole.values.sum())

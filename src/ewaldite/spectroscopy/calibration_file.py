@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from ewaldite.errors import UserError
 from ewaldite.io.atomic import write_text
 from ewaldite.io.toml_file import read_toml, toml_text
 from ewaldite.run.mistakes import validated
@@ -32,6 +33,12 @@ def read_calibration(path: Path) -> CalibrationFile:
     UserError
         If it is missing or no such file.
     """
+    if not path.exists():
+        raise UserError(
+            f"read {path} ([calibration] file)",
+            "there is no such file",
+            "Make one with: ewaldite spectroscopy calibrate, or leave the option out.",
+        )
     return validated(CalibrationFile, read_toml(path), f"use the calibration {path}")
 
 

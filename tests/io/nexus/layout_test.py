@@ -73,6 +73,10 @@ def test_spelled_units_of_the_field_mean_the_same(powers: dict[str, int]) -> Non
         ("one", ""),
         ("deg", "deg"),
         ("K", "K"),
+        ("counts/angstrom/meV", "counts/angstrom/meV"),
+        ("(cm^2/meV/sr)^2", "cm^4/meV^2/sr^2"),
+        ("(barn/meV/sr)^2", "barn^2/meV^2/sr^2"),
+        ("(meV*sr)^2", "meV^2*sr^2"),
     ],
 )
 def test_spelling(unit: str, spelled: str) -> None:

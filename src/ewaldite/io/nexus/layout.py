@@ -42,6 +42,10 @@ _SPELLINGS = (
     "deg",
     "cm^2/meV/sr",
     "barn/meV/sr",
+    "cm^4/meV^2/sr^2",
+    "barn^2/meV^2/sr^2",
+    "meV^2*sr^2",
+    "counts/angstrom/meV",
 )
 
 
