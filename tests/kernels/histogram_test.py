@@ -38,6 +38,7 @@ def test_edges_belong_to_the_bin_above() -> None:
     edges = kernel.upper_edges()
     assert edges.size == kernel.RESIDUAL_BINS
     assert_allclose(edges[1:] / edges[:-1], np.sqrt(2.0))
+    assert_allclose(edges[0], 2.0**-5.5)
     # whole powers of two are exact
     for above in range(2, kernel.RESIDUAL_BINS, 2):
         z = edges[above - 1] * np.array([1.0, 1.0 - 1e-9])
