@@ -20,6 +20,7 @@ from ewaldite.diffuse.image_steps import (
 from ewaldite.diffuse.maps.files import map_name
 from ewaldite.diffuse.maps.steps import make_maps, make_pdf
 from ewaldite.diffuse.merging.steps import MERGED, merge_observations
+from ewaldite.diffuse.pass_loops import pass_loops
 from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.scaling.steps import scale_observations, start_files
 from ewaldite.diffuse.table_steps import combine_tables
@@ -29,6 +30,7 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import usable_processors
 from ewaldite.run.first_use import compile_first
 from ewaldite.run.forecast import Forecast
+from ewaldite.run.load_early import load_early
 from ewaldite.run.steps import Step, run_steps, stale_steps
 
 STEPS = (
@@ -226,7 +228,10 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
         _check_asked(context, name)
     check_late_inputs(context, only)
     compile_first(LOOPS, context.log, counts=context.count_types, progress=context.progress)
-    planned = plan(context, only)
+    redone = list(stale(context, only))
+    if "filter" in redone:
+        load_early(pass_loops(context.count_types))
+    planned = forecast_run(context, redone)
     planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
