@@ -15,6 +15,7 @@ from ewaldite.diffuse.histograms import Histograms, joined
 from ewaldite.diffuse.paths import Paths, Trace
 from ewaldite.diffuse.workspace import Workspace
 from ewaldite.kernels import tally
+from ewaldite.kernels.divergence import moments
 from ewaldite.kernels.retract import retract
 from ewaldite.kernels.voxel_table import unpack
 from ewaldite.model.experiment import FloatArray
@@ -155,10 +156,13 @@ def count_frames(
             tally.tally_lost(flat, runs, limit.floor, ceiling, limit.lost, lost)
     rejected = rejected[:rejections].copy()
     space.put_latest(latest, rejected >> 34)
+    spread = Histograms.of(histogram)
     if one_to_one:
-        counts = _summed(histogram) + overflow[:, 1]
+        # No product of matrices: its threads would wait, busily, on the cores of other wedges
+        summed = moments(spread.parts, bins)[:, 1]
+        counts = np.rint(summed).astype(np.int64) + overflow[:, 1]
     return Tally(
-        counts, filter_index, to_filter, Histograms.of(histogram), overflow, rejected, lost,
+        counts, filter_index, to_filter, spread, overflow, rejected, lost,
     )  # fmt: skip
 
 
@@ -171,15 +175,6 @@ def _filter_rows(
         return voxel, np.arange(voxel.shape[0], dtype=np.int32)
     _, first, inverse = np.unique(packed(voxel), return_index=True, return_inverse=True)
     return voxel[first], inverse.astype(np.int32)
-
-
-def _summed(histogram: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Sum of the counts of each row; in blocks, as it takes a copy."""
-    count = np.arange(histogram.shape[1], dtype=np.float64)
-    out = np.empty(histogram.shape[0], dtype=np.int64)
-    for start in range(0, histogram.shape[0], 65536):
-        out[start : start + 65536] = histogram[start : start + 65536].astype(np.float64) @ count
-    return out
 
 
 def join_tallies(parts: Sequence[tuple[NDArray[np.int64], Tally]], rows: int) -> Tally:
