@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from ewaldite.diffuse.config import config_text, parse_config, read_config
 from ewaldite.diffuse.options import DiffuseOptions, SweepOptions
 from ewaldite.errors import UserError
+from ewaldite.run.digest import digest_parts
 
 FILE = Path("x/ewaldite.toml")
 SWEEP = {"name": "a", "images": "a_####.cbf", "geometry": "XPARM.XDS"}
@@ -136,3 +137,13 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_names_that_are_fit_for_files(name: str) -> None:
     options = parse_config({"sweep": [{**SWEEP, "name": name}]}, FILE)
     assert options.sweep[0].name == name
+
+
+def test_the_options_that_a_run_leaves_are_no_change_to_it() -> None:
+    options = parsed(contents={"molecule": [{"formula": "C 6", "count": 2}]})
+    again = parse_config(tomllib.loads(config_text(options)), FILE)
+    before, after = digest_parts(options), digest_parts(again)
+    assert {name for name in before if before[name] != after[name]} == set()
+    for name in DiffuseOptions.model_fields:
+        section, kept = getattr(options, name), getattr(again, name)
+        assert digest_parts({"x": section}) == digest_parts({"x": kept}), name

@@ -79,6 +79,15 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
         read_toml(tmp_path)
 
 
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any, **__: Any) -> str:
+        raise PermissionError(13, "Permission denied", "x.toml")
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    with pytest.raises(UserError, match=r"x\.toml: Permission denied\. See whether"):
+        read_toml(tmp_path / "x.toml")
+
+
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_files_of_editors_on_windows(tmp_path: Path, start: str, ending: str) -> None:

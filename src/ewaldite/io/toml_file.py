@@ -32,7 +32,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
     except IsADirectoryError as error:
         raise UserError(asked, "it is a folder", "Name the TOML file in it.") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise UserError(asked, found, "See whether you may read it.") from error
+    except UnicodeDecodeError as error:
         raise UserError(asked, str(error), "Give a text file in UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(asked, f"it is not valid TOML: {error}", "Correct the line.") from error

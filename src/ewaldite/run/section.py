@@ -12,7 +12,11 @@ from ewaldite.model.quantity import parse_quantity
 class Section(BaseModel):
     """A section of the configuration: immutable, and strict about misspelt names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # A default of 1000 is a float where the option is one, as 1000.0 read from a file is: else
+    # the options that a run leaves would seem changed
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
 
 
 def in_units_of(unit: str, *, positive: bool = False) -> AfterValidator:
