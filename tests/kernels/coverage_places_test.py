@@ -41,7 +41,7 @@ def test_edges_of_one_pixel() -> None:
 
 
 def test_pixels_at_one_wavenumber() -> None:
-    k_f = np.vstack([PIXEL.k_f.T, PIXEL.table[:, 0]])
+    k_f = np.ascontiguousarray(np.vstack([PIXEL.k_f.T, PIXEL.table[:, 0]]))
     for v in (0, 3):
         places = np.empty((4, 20))
         sight = (VIEWS.ki[v], VIEWS.kf[v], VIEWS.beam[v])

@@ -41,10 +41,11 @@ class Raw:
         n = self.pulses * self.each
         many = rng.multinomial(n, np.full(self.pulses, 1.0 / self.pulses))
         self.index = np.append(0, np.cumsum(many))
-        self.number = rng.choice([0, 3, 4, 7, 9, 10, -1, 99], n)  # of them 0, -1, 99 unknown
+        # 0, -1 and 99 are of no pixel
+        self.number = rng.choice([0, 3, 4, 7, 9, 10, -1, 99], n).astype(np.int32)
         self.rows = np.full(11, -1, np.int32)
         self.rows[[3, 4, 7, 9, 10]] = np.arange(5)
-        self.offset = rng.integers(0, int(PERIOD / SCALE), n)
+        self.offset = rng.integers(0, int(PERIOD / SCALE), n).astype(np.int32)
         self.pulse_time = np.arange(self.pulses) * PERIOD + 100.0
         self.first_frame = 1
         self.pulse_bits = (rng.random((self.pulses, 3)) < 0.1).astype(np.uint32) << 10

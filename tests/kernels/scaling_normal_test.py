@@ -61,7 +61,7 @@ def test_the_matrix_of_functions_on_levels(
     band = np.zeros((size, 2 * each))
     add_normal(
         MADE.places, F, BATCH, every, level, beyond, np.array([2]), FIRST, PLANE, radial,
-        (has_b, has_dose, lengths), FIRST_C, band,
+        (bool(has_b), bool(has_dose), lengths), FIRST_C, band,
     )  # fmt: skip
     dense = np.zeros((size, size))
     for t, i in enumerate(looked):

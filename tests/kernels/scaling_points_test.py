@@ -29,7 +29,7 @@ def test_between_nodes_and_beyond_the_ends(
     rng = np.random.default_rng(0)
     values = rng.normal(size=size)
     low, high = LOW - 0.7, LOW + (np.array(size) - 0.3) / PER_STEP
-    coordinates = rng.uniform(low, high, (200, 3)).T
+    coordinates = np.ascontiguousarray(rng.uniform(low, high, (200, 3)).T)
     place = (coordinates - LOW[:, None]) * PER_STEP[:, None]
     place = np.clip(place, 0, np.array(size)[:, None] - 1)
     for axis in range(3):

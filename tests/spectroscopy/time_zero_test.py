@@ -89,7 +89,7 @@ def test_the_mean_of_a_line_of_any_shape_on_a_level(
 
 def test_a_line_much_narrower_than_the_window_is_found_beside_a_level_that_ends() -> None:
     # The window of ±3.4 ms holds the line from anywhere within 2 ms of it, and most counts at
-    # the far end of these, from where the level beside it is beyond the last bin
+    # the far end of these, from where some of the level beside it is beyond the last bin
     line = np.where(np.abs(LATE - 2.5e-4) < 1.4e-3, 900.0, 0.0)
     level = np.where(LATE > -3.6e-3, 120.0, 0.0) + 5e2 * LATE
     found = centre_of_counts(LATE, line + level, 3.4e-3)

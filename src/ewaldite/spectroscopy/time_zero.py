@@ -134,9 +134,7 @@ def centre_of_counts(late: FloatArray, counts: FloatArray, window: float) -> Tim
     UserError
         If there is no line, or it is so near to the ends of the bins that no level is seen.
     """
-    # The whole window may hold all of the line from many places, and is fullest where it holds
-    # the most of the level; half of it is fullest where the line is
-    half = max(round(window / (late[1] - late[0]) / 2.0), 1)
+    half = max(round(window / (late[1] - late[0])), 1)
     inside = np.convolve(counts, np.ones(2 * half + 1), mode="same")
     # A wide window holds the line at many places: that it may see its level from is enough
     seen = (late - 1.25 * window >= late[0]) & (late + 1.25 * window <= late[-1])

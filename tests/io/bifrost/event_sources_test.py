@@ -49,6 +49,13 @@ def test_triplets_are_in_file_order_with_their_events(instrument: h5py.Group) ->
     assert found[2].pulse_time is found[0].pulse_time
     assert last is not None
     assert_allclose((last - first) * 1e-9, found[2].pulse_time[-1])
+    # one that begins later and ends earlier says nothing of first and last
+    frames = instrument[NAMES[0]]["data/event_time_zero"]
+    attributes, times = dict(frames.attrs), frames[5:50]
+    del instrument[NAMES[0]]["data/event_time_zero"]
+    instrument[NAMES[0]]["data/event_time_zero"] = times
+    instrument[NAMES[0]]["data/event_time_zero"].attrs.update(attributes)
+    assert frames_of_triplets(instrument) == (first, last)
     assert (
         extent(found)
         == f"read up to pulse 60, {59 * PERIOD_NS * 1e-9:.1f} s after its first one"
