@@ -77,9 +77,9 @@ def cut_figure(
     columns = 2 if len(layers) == 4 else min(len(layers), 3)
     rows = -(-len(layers) // columns)
     aspect = _aspect(layers[0], cell)
-    figure = new_figure(
-        3.6 * columns, (3.2 if aspect is None else _height(2.6 * aspect)) * rows
-    )
+    height = 3.2 if aspect is None else _height(2.6 * aspect)
+    # the heading has no room of its own in a compressed layout
+    figure = new_figure(3.6 * columns, height * rows + (0.0 if aspect is None else 0.4))
     if aspect is not None:
         figure.set_layout_engine("compressed")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -143,10 +143,11 @@ def backend_from_vanadium(
     good = np.isfinite(expected) & (net > 0) & (variance <= (_LARGEST_ERROR * net) ** 2)
     if not np.any(good):
         lost = int(np.count_nonzero(~np.isfinite(at.value)))
+        above = "" if empty is None else " above those of the empty run"
         raise UserError(
             "find the efficiency of the pixels from vanadium",
             f"of {number.size} pixels {lost} have no flux at their final energy and the others "
-            f"have no elastic counts ({counted.sum():.0f} in all)",
+            f"have too few elastic counts{above} ({counted.sum():.0f} in all)",
             "Give a longer run, or one whose band of wavelengths holds the final energies.",
         )
     value = np.where(good, net / np.where(good, expected, 1.0), 0.0)
