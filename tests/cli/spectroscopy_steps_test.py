@@ -124,6 +124,24 @@ def test_other_colours_redo_the_picture_alone(config: Path, command: Command) ->
     assert (config.parent / "out/cuts/he.png").read_bytes() != before
 
 
+def test_a_folded_cut_says_so(config: Path, command: Command) -> None:
+    record = config.parent / "folded.toml"
+    record.write_text(
+        'name = "folded"\naxes = ["l"]\nbins = { l = [-2, 2, 0.25] }\nfold = "mmm"\n'
+    )
+    assert command("spectroscopy", "cut", config, record).code == 0
+    path = config.parent / "out/cuts/folded.nxs"
+    data = ewaldite.load(path)
+    assert data["folded_by"] == "mmm"
+    events = data["events"].values
+    assert events.sum() > 100
+    np.testing.assert_array_equal(events, events[::-1])
+    target = config.parent / "folded.csv"
+    command("spectroscopy", "export", path, "-f", "csv", "-o", target)
+    assert "# folded by the rotations of mmm\n" in target.read_text()
+    assert "folded_by" not in ewaldite.load(config.parent / "out/cuts/l.nxs")
+
+
 def test_vanadium_alone_and_as_a_file(config: Path, command: Command) -> None:
     folder = config.parent
     first = ewaldite.load(folder / "out/cuts/he.nxs")

@@ -166,3 +166,13 @@ def test_the_record_of_a_cut_says_its_colours() -> None:
 
 def colours_of(data: sc.DataGroup[Any]) -> object:
     return cut_figure(data).axes[0].collections[0].norm
+
+
+def test_pictures_say_by_which_group_the_data_are_folded() -> None:
+    data = stored_map("h", "energy_transfer", k=[-0.1, 0.1])
+    data["folded_by"] = "4/mmm"
+    shown = cut_figure(data).axes[0].get_title(loc="right")
+    assert shown == "−0.1 < k < 0.1, folded by 4/mmm"
+    curve = stored(EVENTS[:, 0], COVERAGE[:, 0] + 1, {"h": np.linspace(-1, 1, 5)}, {})
+    curve["folded_by"] = "mmm"
+    assert cut_figure(curve).axes[0].get_title(loc="right") == "folded by mmm"

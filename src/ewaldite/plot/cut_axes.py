@@ -37,14 +37,19 @@ class CutAxes:
         Limits by the name of a sum.
     units:
         Unit of each axis; what is missing is r.l.u.
+    group:
+        Whose rotations folded the data; empty for none.
     """
 
     axes: tuple[str, ...]
     integrate: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
     @classmethod
-    def of(cls, data: sc.DataArray, cut: Mapping[str, Any] | None = None) -> CutAxes:
+    def of(
+        cls, data: sc.DataArray, cut: Mapping[str, Any] | None = None, group: str = ""
+    ) -> CutAxes:
         """Axes of an array of a cut.
 
         Parameters
@@ -53,11 +58,15 @@ class CutAxes:
             dims are the axes, with coordinates of edges.
         cut:
             The record of the cut; None if only its axes are known.
+        group:
+            Whose rotations folded the data.
         """
         limits = {} if cut is None else cut["integrate"]
         dims = tuple(str(dim) for dim in data.dims)
         units = {d: unit_label(data.coords[d].unit) for d in dims}
-        return cls(dims, {str(n): (float(r[0]), float(r[1])) for n, r in limits.items()}, units)
+        return cls(
+            dims, {str(n): (float(r[0]), float(r[1])) for n, r in limits.items()}, units, group
+        )
 
     def within(self, axis: str, low: float, high: float) -> CutAxes:
         """Axes of the layer between two values of an axis."""
@@ -83,6 +92,12 @@ class CutAxes:
             for name, (low, high) in self.integrate.items()
         ]
         return ", ".join(texts).replace("-", "−")
+
+    @property
+    def remarks(self) -> str:
+        """What is integrated over, and by which group the data are folded."""
+        folded = f"folded by {self.group}" if self.group else ""
+        return ", ".join(part for part in (self.ranges, folded) if part)
 
     def is_plane(self) -> bool:
         """Whether it has two axes, both of reciprocal space."""

@@ -54,8 +54,8 @@ def curve_figure(data: sc.DataGroup[Any] | sc.DataArray, title: str = "") -> Fig
     label = axes_of_cut.label(dim)
     tidy(upper, xlabel="" if lower else label, ylabel=s_label(parts.s), title=title)
     small_powers(upper)
-    if axes_of_cut.ranges:
-        upper.set_title(axes_of_cut.ranges, fontsize=8, loc="right", color="#8a949e")
+    if axes_of_cut.remarks:
+        upper.set_title(axes_of_cut.remarks, fontsize=8, loc="right", color="#8a949e")
     if lower is not None and parts.coverage is not None:
         edges = parts.s.coords[dim].values
         covered = np.nan_to_num(parts.coverage.values)

@@ -61,7 +61,7 @@ class CutParts:
         }
         record = data.get("cut")
         scale: Scale = "linear" if record is None else record.get("scale", "linear")
-        axes = CutAxes.of(s, record)
+        axes = CutAxes.of(s, record, str(data.get("folded_by", "")))
         return cls(s, axes, coverage=data.get("coverage"), scale=scale, **known)
 
     @property

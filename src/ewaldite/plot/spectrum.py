@@ -90,7 +90,7 @@ def cut_figure(
     for axes in panels[len(layers) :]:
         axes.set_axis_off()
     # what all layers have in common; what tells them apart stands above each
-    heading = " · ".join(part for part in (title, parts.axes.ranges) if part)
+    heading = " · ".join(part for part in (title, parts.axes.remarks) if part)
     if heading:
         figure.suptitle(heading, fontsize=11, color=INK)
     colour_bar_of(figure, mesh, panels.tolist(), s_label(parts.s), extend="both")
@@ -132,7 +132,7 @@ def map_figure(
     )
     colour_bar_of(figure, mesh, [left], s_label(parts.s), extend="both")
     left.set_title(title, fontsize=10, color=INK, loc="left", pad=8)
-    left.set_title(parts.axes.ranges, fontsize=8, color=FAINT, loc="right", pad=8)
+    left.set_title(parts.axes.remarks, fontsize=8, color=FAINT, loc="right", pad=8)
     return figure
 
 

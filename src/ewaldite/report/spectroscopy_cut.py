@@ -46,8 +46,9 @@ def cut_section(
         Its picture, a PNG, if there is one; else it is drawn.
     """
     picture = drawn or figure_bytes(cut_figure(data, name, cell))
-    axes = CutAxes.of(data["S"], data.get("cut"))
+    axes = CutAxes.of(data["S"], data.get("cut"), str(data.get("folded_by", "")))
     ranges = f"; integrated over {axes.ranges}" if axes.ranges else ""
+    ranges += f"; folded by the rotations of {axes.group}" if axes.group else ""
     caption = f"S(Q, ω) and its coverage by {', '.join(map(axes.label, axes.axes))}{ranges}"
     return Section(
         f"Cut {name}",

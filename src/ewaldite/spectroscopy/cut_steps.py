@@ -179,6 +179,9 @@ def finish_cut(context: Context, cut: Cut) -> None:
     reasons = events.reasons
     data["kind"] = KIND
     data["cut"] = cut.model_dump(mode="json", exclude_none=True)
+    group = cut.fold or options.normalise.point_group
+    if group is not None:
+        data["folded_by"] = group
     data["reasons"] = reasons
     notes = (*setup.notes, *level_of(context)[1])
     provenance = context.provenance(*_files(context), notes=notes)

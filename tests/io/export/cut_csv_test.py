@@ -39,6 +39,7 @@ def cut(shape: tuple[int, int] = (3, 4), seed: int = 0) -> sc.DataGroup:
 
 def test_a_row_a_bin_with_units_and_how_it_was_made(tmp_path: Path) -> None:
     data = cut()
+    data["folded_by"] = "4/mmm"
     path = tmp_path / "a.csv"
     made = Provenance(
         version="9", command="ewaldite spectroscopy run c.toml", inputs={"raw.nxs": "sha256:0"},
@@ -50,7 +51,7 @@ def test_a_row_a_bin_with_units_and_how_it_was_made(tmp_path: Path) -> None:
     for words in (
         "# cut he", "# h from -1 to 2 in 3 bins; centres are given",
         "# energy_transfer [meV] from 0 to 2 in 4 bins; centres are given",
-        "# integrated over k from -0.1 to 0.1",
+        "# integrated over k from -0.1 to 0.1", "# folded by the rotations of 4/mmm",
         "# made by ewaldite 9 with: ewaldite spectroscopy run c.toml",
         "# input raw.nxs sha256:0", "# note: two lines",
     ):  # fmt: skip

@@ -91,6 +91,8 @@ def _head(
         )
     integrated = cut["cut"].get("integrate", {}) if "cut" in cut else {}
     lines += [f"integrated over {n} from {a:g} to {b:g}" for n, (a, b) in integrated.items()]
+    if "folded_by" in cut:
+        lines.append(f"folded by the rotations of {cut['folded_by']}")
     lines.append(f"{rows} of {signal.size} bins have coverage; the others are left out")
     if provenance is not None:
         lines.append(f"made by ewaldite {provenance.version} with: {provenance.command}")
