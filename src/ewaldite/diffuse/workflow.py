@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ewaldite.diffuse.absolute.steps import inputs_of, rescale
 from ewaldite.diffuse.collect_step import integrate_wedges
+from ewaldite.diffuse.combine_step import combine_tables
 from ewaldite.diffuse.context import REINDEX, Context
 from ewaldite.diffuse.correction_step import write_corrections
 from ewaldite.diffuse.early_check import check_late_inputs
@@ -23,7 +24,6 @@ from ewaldite.diffuse.merging.steps import MERGED, merge_observations
 from ewaldite.diffuse.pass_loops import pass_loops
 from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.scaling.steps import scale_observations, start_files
-from ewaldite.diffuse.table_steps import combine_tables
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import packing
 from ewaldite.model.provenance import installed_version

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ewaldite.diffuse.combine_step import rotation_of
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.export import panel_of
 from ewaldite.diffuse.maps.map_size import check_map_size
@@ -20,7 +21,6 @@ from ewaldite.diffuse.reindexed import reindexed
 from ewaldite.diffuse.run_sizes import possible_voxels
 from ewaldite.diffuse.scaling.steps import load_model, scaled_blocks
 from ewaldite.diffuse.step_needs import MOST_SLABS, SLAB_COST, merge_need
-from ewaldite.diffuse.table_steps import rotation_of
 from ewaldite.io.nexus import TableWriter, iterate, load, read_info, save
 from ewaldite.model.grid import Grid
 from ewaldite.run.budget import memory_budget

@@ -10,6 +10,7 @@ import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
 
+from ewaldite.diffuse.combine_step import rotation_of
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.merging.outliers import OUTLIER
 from ewaldite.diffuse.observations import INTENSITY_UNIT, Observations
@@ -17,7 +18,6 @@ from ewaldite.diffuse.scaling.model import ScalingModel
 from ewaldite.diffuse.scaling.residual_maps import ResidualMap
 from ewaldite.diffuse.scaling.scale import scale
 from ewaldite.diffuse.scaling.start import StartFactors, start_factors
-from ewaldite.diffuse.table_steps import rotation_of
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import TableWriter, iterate, load, save
 from ewaldite.io.scale_factors import read_scale_factors

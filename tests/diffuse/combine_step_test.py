@@ -10,10 +10,10 @@ import scipp as sc
 from diffuse.two_sweeps import options_of, two_sweeps
 from ewaldite.diffuse import workflow
 from ewaldite.diffuse.combine import join_neighbours
+from ewaldite.diffuse.combine_step import combine_tables, rotation_of
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.observations import Observations
 from ewaldite.diffuse.reindexed import reindexed
-from ewaldite.diffuse.table_steps import combine_tables, rotation_of
 from ewaldite.io.nexus import load
 
 
