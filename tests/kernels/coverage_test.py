@@ -68,6 +68,14 @@ def test_terms_beyond_the_room_are_counted_only() -> None:
         np.testing.assert_array_equal(again, bins)
         for one, other in zip(short, record, strict=True):
             np.testing.assert_array_equal(one, other[:size])
+    members, bounds, relative = readings(cut)
+    of_readings = members, bounds, 0, 9, relative, *cut.values(), K2
+    terms = by_interval(*of_readings, bins, record)
+    for size in (0, 3):
+        again, short = room(cut, size)
+        assert by_interval(*of_readings, again, short) == terms > 3
+        for one, other in zip(short, record, strict=True):
+            np.testing.assert_array_equal(one, other[:size])
 
 
 @pytest.mark.parametrize("seed", [1, 3])

@@ -59,7 +59,9 @@ def plain(cut: Any, given: dict[str, Any]) -> Any:
 
 
 def test_sums_and_both_variances() -> None:
-    cut = tables(pixels=15, steps=3, cells=20, shape=(6, 5))
+    # with a bin that both images of an event are in, and a pixel that takes no part
+    cut = tables(pixels=15, steps=3, cells=20, shape=(5, 6))
+    cut["pixel"].table[4, 1] = cut["pixel"].inverse[4] = 0.0
     given = made(cut)
     bins, expected = turned(cut, given), plain(cut, given)
     assert np.count_nonzero(expected[:, 0]) > 10

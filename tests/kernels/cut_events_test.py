@@ -175,6 +175,25 @@ def test_no_bit_of_a_weight_is_lost(given_events: list[tuple[list[int], float]])
             assert abs(lost) <= len(given_events) * Fraction(16, 2**52)
 
 
+def test_without_a_row_of_the_length_of_q_it_is_not_asked_for() -> None:
+    rows = CUT["grid"].rows.copy()
+    rows[1] = [-99.0, 1.0 / 198.0, 0.0, 0.0]
+    cut = CUT | {"grid": CUT["grid"]._replace(rows=rows)}
+    pixel, k_i, step = events(500)
+    weight, reason = weighed(pixel, k_i, step)
+    counts, tally = np.zeros((SIZE, 6), np.int64), np.zeros(kernel.REASONS, np.int64)
+    kernel.bin_events(
+        pixel, k_i, step, weight, reason, cut["pixel"], cut["views"], cut["grid"], K2, UNITS,
+        counts, tally,
+    )  # fmt: skip
+    found = []
+    for e in np.flatnonzero(reason == kernel.IN_CUT):
+        views = (2 * int(step[e]), 2 * int(step[e]) + 1)
+        bins = [neutron(cut, v, int(pixel[e]), float(k_i[e])) for v in views]
+        found.append((bins, float(weight[e])))
+    assert_array_equal(counts[:, :2], plain_sums(found)[:, :2])
+
+
 def test_images_are_added_in_any_order() -> None:
     pixel, k_i, step = events(400)
     weight, reason = weighed(pixel, k_i, step)

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ewaldite.kernels.cut_walk import WORK, most_bins, share_cells, spread
+from ewaldite.kernels.cut_walk import (
+    BLOCK,
+    WORK,
+    most_bins,
+    room_for_lines,
+    share_cells,
+    spread,
+)
 
 NUMBER = np.array([1, 5, 4])
 STRIDE = np.array([0, 4, 1])
@@ -99,3 +107,47 @@ def test_many_lines_are_shared_out_as_one_by_one(
     for i in range(n):
         expected, _ = walk(start[i].tolist(), end[i].tolist())
         np.testing.assert_array_equal(made[i], expected)
+
+
+@pytest.mark.parametrize("spare", [0, 1, 7, 1000])
+def test_lines_that_find_no_room_are_left_for_the_next_turn(spare: int) -> None:
+    n = 50
+    start = np.stack([np.full(n, 0.5), np.linspace(0.1, 2.0, n), np.full(n, 0.3)])
+    end = start + np.array([[0.0], [2.7], [3.1]])
+    size = most_bins(NUMBER) + 1 + spare
+    where, share, cell = np.empty(size, np.int64), np.empty(size), np.empty(size, np.int64)
+    done, turns, sums = 0, 0, np.zeros((n, SIZE))
+    while done < n:
+        begin = done
+        found, done = share_cells(
+            start, end, done, n, NUMBER, STRIDE, np.empty((WORK, n)), where, share, cell
+        )
+        assert done > begin
+        assert np.all((cell[:found] >= begin) & (cell[:found] < done))
+        np.add.at(sums, (cell[:found], where[:found]), share[:found])
+        turns += 1
+    assert (turns > 1) == (spare < 1000)
+    np.testing.assert_allclose(sums.sum(axis=1), 1.0)
+    for i in (0, 17, 49):
+        np.testing.assert_array_equal(
+            sums[i], walk(start[:, i].tolist(), end[:, i].tolist())[0]
+        )
+
+
+def test_rows_may_have_one_bin_and_there_may_be_one_row() -> None:
+    where, share = np.empty(9, np.int64), np.empty(9)
+    one = np.array([1]), np.array([1])
+    work = np.empty(1, np.int64), where, share
+    assert spread(np.array([-1.0]), np.array([3.0]), *one, *work) == 1
+    assert share[0] == 0.25
+    assert spread(np.array([0.5]), np.array([0.5]), *one, *work) == 1
+    assert share[0] == 1.0
+    assert spread(np.array([1.0]), np.array([1.0]), *one, *work) == 0
+
+
+def test_room_is_enough_for_a_block() -> None:
+    start, end, work, where, share, cell = room_for_lines(NUMBER)
+    assert start.shape == (3, BLOCK + 1)
+    assert end.shape == (3, BLOCK)
+    assert work.shape == (WORK, BLOCK)
+    assert where.size == share.size == cell.size > most_bins(NUMBER)

@@ -116,3 +116,21 @@ def test_random_bits_are_uniform() -> None:
     for shift in (0, 31, 32, 63):
         share = np.mean((bits >> np.uint64(shift)) & np.uint64(1))
         assert abs(share - 0.5) < 0.03
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(0, 2**32))
+def test_halves_of_number_alone_are_those_of_both(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    row = rng.integers(-1, 9, 120).astype(np.int32)
+    good = row >= 0
+    number = np.bincount(row[good], minlength=9).astype(np.int32)
+    key = 7 * np.arange(9)
+    counters = [np.zeros(9, np.int32) for _ in range(4)]
+    left = np.bincount(row[good], minlength=9).astype(float)
+    both = kernel.deal(row, np.ones(120), seed, key, number, left, *counters[:2], np.zeros(9))
+    assert not both[:, ~good].any()  # what has no voxel is in no half
+    rows = row[good].astype(np.int64)
+    alone = kernel.deal_number(rows, key[rows], seed, number, *counters[2:])
+    assert np.array_equal(alone, both[0, good])
+    assert np.array_equal(counters[0], counters[2])
