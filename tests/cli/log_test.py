@@ -48,3 +48,12 @@ def test_what_comes_after_a_run_is_not_its_own(
     log_ending("another command")
     assert lines_of(tmp_path / "log.txt")[1:] == ["INFO a line", "ERROR interrupted"]
     assert logging.getLogger(NAME).handlers == []
+
+
+def test_what_did_not_happen_is_not_told(done: Path) -> None:
+    found = lines_of(done / "out" / "log.txt")
+    assert any(re.match(r"INFO filter: \d workers?, predicted peak", line) for line in found)
+    assert any(
+        re.match(r"INFO Bragg table: [1-9]\d* of \d+ reflections", line) for line in found
+    )
+    assert not any("table: 0 of" in line or "reindex a" in line for line in found)

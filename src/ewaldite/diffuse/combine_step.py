@@ -126,7 +126,8 @@ def _reindex(
         names=names,
     )
     for name, decision in zip(names, decisions, strict=True):
-        if len(decision.candidates) > 1 or decision.why == "given":
+        chosen = len(decision.candidates) > 1 and len(names) > 1
+        if chosen or decision.why == "given":
             context.log.info("reindex %s: %s", name, decision.text())
         check_grid(context.options.map.grid, decision.operator)
     written = {str(n): decision.name for n, decision in enumerate(decisions)}
@@ -149,4 +150,6 @@ def rotation_of(
 def _say_incomplete(context: Context, bragg: sc.DataArray) -> None:
     for name, mask in bragg.masks.items():
         count = int(mask.values.sum())
-        context.log.info("Bragg table: %d of %d reflections are '%s'", count, len(mask), name)
+        if count:
+            said = "Bragg table: %d of %d reflections are '%s'"
+            context.log.info(said, count, len(mask), name)

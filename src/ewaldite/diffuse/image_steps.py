@@ -96,7 +96,7 @@ def filter_images(context: Context) -> None:
         max_bands=max(most_bands(job) for job in jobs),
         band_cost=BAND_COST,
     )
-    context.log.info("%s", plan)
+    context.log.info("filter: %s", plan)
     executor = context.executor.planned(plan)
     work = WedgeWork(
         context.options,
