@@ -78,6 +78,10 @@ def test_all_options_as_text_are_the_same_options(tmp_path: Path) -> None:
             "[primary]\nearliest_at_sample = '143 mm'",
             r"'earliest_at_sample' in \[primary\] is not in units of s: .* \(found '143",
         ),
+        (
+            "[time_background]\nguard = '1 mm'",
+            r"'guard' in \[time_background\] is not in units of s",
+        ),
         ("[primary]\nemission_time = '1.7'", r"'emission_time' .* is no number with a unit"),
         ("[primary]\nemission_time = 1.7", r"'emission_time' .* text in quotes, with its unit"),
         (

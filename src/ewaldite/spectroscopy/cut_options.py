@@ -59,7 +59,7 @@ class TimeBackgroundOptions(Section):
     group: Literal["instrument", "arc", "triplet", "tube"] = Field(
         "triplet", description="pixels that have one level"
     )
-    guard: str = Field(
+    guard: Annotated[str, in_units_of("s")] = Field(
         "0.2 ms", description="taken off at both ends of forbidden times, for what leaks in"
     )
     vanadium: bool = Field(
