@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from ewaldite.cli.computing import AS_CONFIGURED, Computing
@@ -97,10 +98,13 @@ def report(config: Config) -> None:
 def demo(
     folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
     *,
-    seed: Annotated[int, Parameter(help="of strengths and counts")] = 0,
+    seed: Annotated[
+        int, Parameter(help="of strengths and counts", validator=Number(gte=0))
+    ] = 0,
     computing: Computing = AS_CONFIGURED,
 ) -> None:
     """Simulate a small experiment with a known truth, reduce it and compare."""
+    from ewaldite.cli.demo_folder import claim_folder
     from ewaldite.cli.log import terminal_log
     from ewaldite.diffuse.workflow import LOOPS
     from ewaldite.run.budget import usable_processors
@@ -109,6 +113,7 @@ def demo(
     from ewaldite.simulate.comparison import compare_with_truth
     from ewaldite.simulate.demo import make_demo
 
+    claim_folder(folder)
     compile_first(
         (*LOOPS, "diffuse demo"),
         terminal_log(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from ewaldite.cli.computing import AS_CONFIGURED, Computing
@@ -177,13 +178,16 @@ def report(config: Config) -> None:
 def demo(
     folder: Annotated[Path, Parameter(help="folder to make")] = Path("demo"),
     *,
-    seed: Annotated[int, Parameter(help="of everything that is drawn")] = 0,
+    seed: Annotated[
+        int, Parameter(help="of everything that is drawn", validator=Number(gte=0))
+    ] = 0,
     mode: Annotated[
         Literal["parked", "spinning"], Parameter(help="of the pulse-shaping choppers")
     ] = "parked",
     computing: Computing = AS_CONFIGURED,
 ) -> None:
     """Simulate runs and vanadium with a known truth, reduce them and compare."""
+    from ewaldite.cli.demo_folder import claim_folder
     from ewaldite.cli.log import terminal_log
     from ewaldite.run.display import progress_for
     from ewaldite.run.first_use import compile_first
@@ -191,6 +195,7 @@ def demo(
     from ewaldite.simulate.bifrost_demo import make_demo
     from ewaldite.spectroscopy.workflow import LOOPS
 
+    claim_folder(folder)
     compile_first(
         (*LOOPS, "spectroscopy demo"),
         terminal_log(),
