@@ -119,7 +119,7 @@ def test_other_colours_redo_the_picture_alone(config: Path, command: Command) ->
     before = (config.parent / "out/cuts/he.png").read_bytes()
     said = command("spectroscopy", "run", str(config), "--dry-run").out
     assert "cut he: cut.scale changed" in said
-    assert "1 steps to do" in said
+    assert "1 step to do" in said
     command("spectroscopy", "run", str(config))
     assert (config.parent / "out/cuts/he.png").read_bytes() != before
 

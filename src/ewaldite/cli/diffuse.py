@@ -155,7 +155,7 @@ def _say_what_would_be_done(config: Path, computing: Computing) -> None:
     console = Console()
     for line in (
         *(f"{name}: {reason}" for name, reason in reasons.items()),
-        f"{len(reasons)} steps to do",
+        f"{len(reasons)} step{'' if len(reasons) == 1 else 's'} to do",
         *planned.lines(),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

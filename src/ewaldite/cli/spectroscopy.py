@@ -233,7 +233,7 @@ def _say_what_would_be_done(
     reasons = stale(context, only)
     planned = forecast_run(context, reasons)
     _say([f"{name}: {reason}" for name, reason in reasons.items()])
-    _say([f"{len(reasons)} steps to do", *planned.lines()])
+    _say([f"{len(reasons)} step{'' if len(reasons) == 1 else 's'} to do", *planned.lines()])
     if reasons:
         say_notes(first_lines(LOOPS))
     planned.check()

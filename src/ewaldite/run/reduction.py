@@ -67,7 +67,8 @@ def run_reduction(
     """
     if not work.shards:
         raise ValueError(f"{name}: a reduction needs at least one shard")
-    _logger.info("%s: %d shards, %s", name, len(work.shards), work.plan)
+    number = len(work.shards)
+    _logger.info("%s: %d shard%s, %s", name, number, "" if number == 1 else "s", work.plan)
     total = sum_shards(
         work.shards,
         reduction.reduce_shard,
