@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ewaldite.errors import UserError
 from ewaldite.io.bifrost.events import EventSource, event_group, read_rows
 from spectroscopy.raw_files import PERIOD_NS, group, write_events
 
@@ -68,6 +69,23 @@ def test_rows_are_read_whatever_the_storage(
     with h5py.File(tmp_path / "x.h5", "r") as file:
         for start, stop in ((0, 1000), (3, 4), (17, 801)):
             np.testing.assert_array_equal(read_rows(file["x"], start, stop), values[start:stop])
+
+
+def test_pulses_that_go_back_in_time(tmp_path: Path) -> None:
+    """Of a finished file they are damage; of a growing one, what is not written yet."""
+    events = [(n + 1, 1000 * n, n) for n in range(10)]
+    path = tmp_path / "events.nxs"
+    with h5py.File(path, "w", libver="latest") as file:
+        source(file, events, chunked=True)
+        file["channel_1_1_triplet/data/event_time_zero"][6:] = 0
+    said = "event_time_zero decreases after pulse 6 of 10"
+    with h5py.File(path, "r") as file, pytest.raises(UserError, match=said):
+        EventSource.of(file["channel_1_1_triplet/data"], START_NS)
+    with h5py.File(path, "r", libver="latest", swmr=True) as file:
+        growing = EventSource.of(file["channel_1_1_triplet/data"], START_NS)
+        assert growing.size == 6
+        assert growing.pulse_time.size == 6
+        assert np.all(np.diff(growing.pulse_time) > 0)
 
 
 def test_events_may_lie_in_the_detector_itself(tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ class EventSource:
                 "The file is damaged; copy it again from where it is whole.",
             )
         late = np.flatnonzero(np.diff(time) < 0)
-        if late.size:
+        if late.size and group.file.swmr_mode:
+            time = time[: late[0] + 1]  # what is to come is zero until it is written
+        elif late.size:
             raise UserError(
                 f"read the events {where(group)}",
                 f"event_time_zero decreases after pulse {late[0] + 1} of {time.size}",
