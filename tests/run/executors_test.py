@@ -263,6 +263,10 @@ def test_plans_have_room_for_what_each_executor_holds(dask: Executor) -> None:
     # the program, and results at both ends of a pipe
     assert peak(Executor("processes")) == threads + 2 * PROGRAM_BYTES + 3 * 10**7
     assert peak(dask) == peak(Executor("processes"))
+    # workers of a cluster of our own stay where there are fewer shards
+    assert dask.need(need, idle=3).base == need.base + 3 * PROGRAM_BYTES
+    assert Executor("processes").need(need, idle=3).base == need.base
+    assert Executor("dask", "tcp://there:8786").idle_bytes(3) == 0
 
 
 def test_a_cluster_of_our_own_serves_the_next_plan_if_it_fits(

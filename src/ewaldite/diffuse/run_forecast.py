@@ -126,7 +126,9 @@ def _step_need(
     sharded = _sharded(context, step, sizes)
     if sharded is not None:
         need, shards = sharded
-        need = context.executor.need(replace(need, base=need.base + base))
+        processors = context.options.run.workers or usable_processors()
+        idle = max(processors - shards, 0)
+        need = context.executor.need(replace(need, base=need.base + base), idle)
         return StepNeed(step, need, shards=shards, remedy=_REMEDY.get(step, ""))
     held = _held(context, step, sizes)
     remedy = map_remedy(context.options.map) if step == "map" else _REMEDY.get(step, "")

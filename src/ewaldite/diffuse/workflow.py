@@ -133,7 +133,7 @@ def workflow(context: Context) -> list[Step]:
                 "scale": options.scale.model_dump(include=_JOINING),
                 **crystal,
             },
-            lambda: combine_tables(context),
+            lambda: _combine(context),
         ),
         Step(
             "scale",
@@ -155,6 +155,12 @@ def workflow(context: Context) -> list[Step]:
         ),
         *_finishing(context),
     ]
+
+
+def _combine(context: Context) -> None:
+    combine_tables(context)
+    # what comes after it needs no workers
+    context.executor.close()
 
 
 def _finishing(context: Context) -> list[Step]:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
 from ewaldite.run.failure import ATTEMPTS
+from ewaldite.run.memory import give_back
 from ewaldite.run.pool import Promise, Task, Ticket, WorkerDied
 from ewaldite.run.process_pool import pickled
 
@@ -125,7 +126,8 @@ def _killed(future: Any) -> bool:
     return future.status == "error" and type(future.exception()).__name__ == _KILLED
 
 
-@lru_cache(maxsize=4)
+# one step is done after the other, and each task may hold a detector's tables
+@lru_cache(maxsize=1)
 def _unpacked(content: bytes) -> tuple[str, Any, Any]:
     version, task, add = pickle.loads(content)
     return version, task, add
@@ -140,7 +142,10 @@ def _reduce(content: bytes, shard: bytes) -> Any:
             f"they have version {installed_version()} of ewaldite, not {version}",
             "Install the same version where the workers run.",
         )
-    return task(pickle.loads(shard))
+    try:
+        return task(pickle.loads(shard))
+    finally:
+        give_back()  # a worker of dask lives on, through steps that need none
 
 
 def _add(content: bytes, left: Any, right: Any) -> Any:

@@ -21,8 +21,11 @@ from ewaldite.run.progress import SilentProgress
 from ewaldite.run.shards import ShardProgress, Shards, in_order, wind_up
 from ewaldite.run.tree import tree_sum
 
-#: What a process holds before it reduces anything: the interpreter, libraries, kernels.
-PROGRAM_BYTES = 220_000_000
+#: What a process of its own adds before it reduces anything: the interpreter, what libraries
+#: keep, kernels. Files of libraries are mapped by all processes of a machine together.
+PROGRAM_BYTES = 180_000_000
+#: These files.
+MAPPED_BYTES = 135_000_000
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
@@ -69,16 +72,29 @@ class Executor:
         while self._clusters:
             self._clusters.popitem()[1].close()
 
-    def need(self, need: Need) -> Need:
+    def idle_bytes(self, workers: int) -> int:
+        """Memory of workers that wait for a later step: those of a cluster of our own."""
+        own = self.kind == "dask" and self.scheduler is None
+        return workers * PROGRAM_BYTES if own else 0
+
+    def need(self, need: Need, idle: int = 0) -> Need:
         """Memory that a reduction needs here, of what it needs with threads.
 
         Processes hold the program once each, and a result is in the process that made it and
         in this one at the same time.
+
+        Parameters
+        ----------
+        need:
+            With threads.
+        idle:
+            Workers for which there is no shard.
         """
         if self.kind == "threads":
             return need
         return replace(
             need,
+            base=need.base + self.idle_bytes(idle),
             worker=need.worker + PROGRAM_BYTES,
             finish=need.finish + PROGRAM_BYTES,
             result=2 * need.result,
@@ -99,13 +115,13 @@ class Executor:
         On a cluster that is there already, the workers are its threads, and the budget is that
         of its smallest worker.
         """
-        own, count = self.need(need), 1
+        own, count = self.need(need, max(processors - shards, 0)), 1
         if self.kind == "dask" and self.scheduler is not None:
             cluster = self.cluster(processors)
             count = len(cluster.workers())
             processors = max(cluster.threads() // count, 1)
             budget = cluster.budget() or budget
-            own = replace(own, base=0)
+            own = replace(own, base=MAPPED_BYTES)
         plan = plan_workers(
             own,
             budget,

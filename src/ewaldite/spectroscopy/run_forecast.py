@@ -184,8 +184,11 @@ def _need(
             )
         if what == "cut" and context.options.time_background is not None:
             held += root_bytes(bins, (2 if sizes.empty else 1) * _groups(context))
+        if what in ("exposure", "cut"):
+            held += executor.idle_bytes(processors)
         return StepNeed(step, Need(base=program_bytes(), worker=held), remedy=remedy)
-    return StepNeed(step, executor.need(need), shards=shards, remedy=remedy)
+    idle = max(processors - shards, 0)
+    return StepNeed(step, executor.need(need, idle), shards=shards, remedy=remedy)
 
 
 def _groups(context: Context) -> int:
