@@ -93,6 +93,8 @@ def test_other_formats(command: Command, folder: Path, tmp_path: Path) -> None:
         (["slice", "nothing.nxs"], "there is no such file"),
         (["line", "map.nxs"], "give either start and end, or a direction"),
         (["convert", "merged.nxs", "--to", "ccp4"], "it holds a table"),
+        (["slice", "map.nxs", "--rings", "0"], "greater than 0"),
+        (["convert", "map.nxs", "--to", "ccp4", "-o", "./map.nxs"], "it would be replaced"),
         *((["convert", "group.nxs", "--to", x], "neither a map nor") for x in ("csv", "mtz")),
         (["convert", "group.nxs", "--to", "ccp4"], "neither a map nor a table"),
     ],

@@ -92,6 +92,8 @@ def test_defaults_make_the_diffuse_map_alone() -> None:
         ({"slice": [{"u": [1, 0, 0]}]}, "either plane"),
         ({"slice": [{"plane": "hk0", "part": "total"}]}, r"add it to \[map\] parts"),
         ({"parts": ["total"], "line": [{"direction": [1, 0, 0]}]}, "part = 'diffuse' is not"),
+        ({"slice": [{"plane": "hk0", "rings": [4, 0]}]}, "greater than 0"),
+        ({"slice": [{"plane": "hk0", "origin": [0, 0, 1]}]}, "origin goes with u and v"),
         ({"slice": [{"plane": "hk0", "limits": [5, 1]}]}, "5 is not below 1"),
         ({"slice": [{"plane": "hkl"}]}, "to cut the plane 'hkl': 3 indices vary"),
         ({"slice": [{"plane": "hk0", "format": []}]}, "at least 1"),

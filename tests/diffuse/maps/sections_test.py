@@ -162,6 +162,10 @@ def test_mistakes_are_said() -> None:
     ):
         with pytest.raises(UserError, match=said):
             plane_section(array, CELL, plane)
+    with pytest.raises(UserError, match=r"radius is 100\. .* the diagonal of the map"):
+        plane_section(array, CELL, "hk0", thickness=100)
+    with pytest.raises(UserError, match="the diagonal"):
+        line_section(array, CELL, (0, 0, 0), (1, 0, 0), radius=9)
     with pytest.raises(UserError, match="thickness or radius is -1"):
         plane_section(array, CELL, "hk0", thickness=-1)
     with pytest.raises(UserError, match="no two points"):

@@ -116,6 +116,8 @@ def export_file(
     """
     info, source = read_info(path), Path(path)
     out = Path(target) if target is not None else source.with_suffix(f".{kind}")
+    if out.exists() and out.samefile(source):
+        raise UserError(f"export {source}", "it would be replaced", "Name another file.")
     sample = info.sample
     if info.kind == "table":
         if kind == "ccp4":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -37,7 +37,7 @@ class SliceOptions(Section):
         None, description="of the colours; default: from quantiles"
     )
     colours: str | None = Field(None, description="colour map of matplotlib")
-    rings: list[float] | None = Field(
+    rings: list[Annotated[float, Field(gt=0)]] | None = Field(
         None, description="Å, spacings drawn as circles; default: some round ones"
     )
     format: list[PictureFormat] = Field(
@@ -64,6 +64,10 @@ class SliceOptions(Section):
         vectors = self.u is not None and self.v is not None
         if (self.plane is None) != vectors or (self.plane and (self.u or self.v)):
             raise ValueError("map.slice: give either plane, or u and v")
+        if self.plane is not None and any(self.origin):
+            raise ValueError(
+                "map.slice: origin goes with u and v; write the plane as 'h k 1/2'"
+            )
         try:
             _ = self.spec
         except UserError as error:

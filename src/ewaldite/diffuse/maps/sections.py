@@ -50,12 +50,13 @@ def plane_section(
     Raises
     ------
     UserError
-        If the array is no map, the plane does not meet it, or the thickness is negative.
+        If the array is no map, the plane does not meet it, or the thickness is negative or
+        more than the map.
     """
     if isinstance(plane, str):
         plane = PlaneSpec.parse(plane)
     axes = MapAxes.of(array, cell)
-    _check_thickness(thickness)
+    _check_thickness(axes, thickness)
     p, q = (_steps(axes, plane, number) for number in (0, 1))
     normal = np.cross(plane.u @ axes.basis, plane.v @ axes.basis)
     normal = normal @ np.linalg.inv(axes.basis) / np.linalg.norm(normal)
@@ -124,7 +125,7 @@ def line_section(
         If the array is no map, the ends are one point, or the line misses the map.
     """
     axes = MapAxes.of(array, cell)
-    _check_thickness(radius)
+    _check_thickness(axes, radius)
     first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     asked = f"cut the line from {first.tolist()} to {last.tolist()}"
     if first.shape != (3,) or last.shape != (3,) or np.allclose(first, last):
@@ -270,10 +271,16 @@ def _averages(
     return np.where(number > 0, mean, np.nan), np.where(number > 0, spread, np.nan)
 
 
-def _check_thickness(value: float) -> None:
-    if not value >= 0:
+def _check_thickness(axes: MapAxes, value: float) -> None:
+    sides = (axes.stop - axes.start + axes.step) * np.array(
+        [[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]]
+    )
+    most = float(np.max(axes.length(sides)))
+    if not 0 <= value <= most:
         raise UserError(
-            "cut a map", f"the thickness or radius is {value:g}", "Give 0 or a positive number."
+            "cut a map",
+            f"the thickness or radius is {value:g}",
+            f"Give 0 or a positive number up to {most:.3g}, the diagonal of the map.",
         )
 
 
