@@ -10,8 +10,9 @@ from typing import Any
 
 import scipp as sc
 
-from ewaldite.io.nexus import load
+from ewaldite.io.nexus import load, packing
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.budget import usable_processors
 from ewaldite.run.executor import Executor
 from ewaldite.run.first_use import compile_first
 from ewaldite.run.progress import Progress, SilentProgress
@@ -283,7 +284,9 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     compile_first(LOOPS, context.log, progress=context.progress)
     planned = forecast_run(context, stale(context, only))
     planned.announce(context.log)
-    with Executor.of(context.options.computing) as executor:
+    most = usable_processors()
+    threads = min(context.options.computing.workers or most, most)
+    with Executor.of(context.options.computing) as executor, packing(threads):
         # workers elsewhere have another working directory
         base, folder = context.base.absolute(), context.out.absolute()
         steps = workflow(replace(context, executor=executor, base=base, folder=folder))
