@@ -19,6 +19,7 @@ from ewaldite.cli.spectroscopy import spectroscopy
 from ewaldite.cli.spectroscopy_export import register as register_export
 from ewaldite.errors import UserError
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.loop_folder import give_loops_a_folder
 
 MISTAKE, INTERRUPTED = 2, 130
 
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Words after the program's name; those of the process if None.
     """
     console = Console(stderr=True)
+    give_loops_a_folder()
     try:
         app(sys.argv[1:] if arguments is None else list(arguments))
     except UserError as error:
