@@ -11,7 +11,6 @@ from typing import Any
 import scipp as sc
 
 from ewaldite.io.nexus import load, packing
-from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import usable_processors
 from ewaldite.run.executor import Executor
 from ewaldite.run.first_use import compile_first
@@ -21,14 +20,7 @@ from ewaldite.spectroscopy.checks import check
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_paths import CutPaths
-from ewaldite.spectroscopy.cut_steps import (
-    cover,
-    expose,
-    finish_cut,
-    spread_time_background,
-    sum_events,
-    turn_background,
-)
+from ewaldite.spectroscopy.cut_workflow import cut_workflow
 from ewaldite.spectroscopy.live import frozen
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
@@ -36,6 +28,12 @@ from ewaldite.spectroscopy.run_forecast import forecast_run
 from ewaldite.spectroscopy.run_steps import tally_shards, view_runs
 from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.sharded import tidy
+from ewaldite.spectroscopy.step_inputs import (
+    level_inputs,
+    levels_vanadium,
+    reading_inputs,
+    run_inputs,
+)
 from ewaldite.spectroscopy.time_level import LEVEL
 from ewaldite.spectroscopy.time_level_step import level_shards, measure_level
 from ewaldite.spectroscopy.vanadium_step import (
@@ -47,10 +45,6 @@ from ewaldite.spectroscopy.vanadium_step import (
 
 #: Chains of the list of compiled loops.
 LOOPS = ("spectroscopy",)
-# Options of [normalise] that the flux and the grid depend on; the others, S alone
-_EXPOSURE = {"monitor", "minimum_counts", "point_group"}
-# Masks that need a crystal: they do not apply to vanadium and the empty run
-_OF_CRYSTAL = {"bragg", "currat_axe", "higher_orders", "polygon"}
 
 
 def workflow(context: Context) -> list[Step]:
@@ -70,9 +64,9 @@ def workflow(context: Context) -> list[Step]:
     """
     steps = _common(context)
     for cut in context.options.cut:
-        steps += _of_cut(context, cut)
+        steps += cut_workflow(context, cut)
     if context.options.run:
-        inputs = _of_runs(context)
+        inputs = run_inputs(context)
         views = context.out / VIEWS
         steps.append(
             Step(
@@ -99,14 +93,14 @@ def _common(context: Context) -> list[Step]:
                 (context.out / VANADIUM,),
                 {
                     "vanadium": options.vanadium,
-                    **_reading(context, *files),
-                    **(_levels(context) if _of_vanadium(context) else {}),
+                    **reading_inputs(context, *files),
+                    **(level_inputs(context) if levels_vanadium(context) else {}),
                 },
                 lambda: make_vanadium(context),
             )
         )
     if options.time_background is not None:
-        inputs = {**_levels(context), **_of_runs(context)}
+        inputs = {**level_inputs(context), **run_inputs(context)}
         steps.append(
             Step(
                 "time background",
@@ -126,134 +120,12 @@ def _common(context: Context) -> list[Step]:
                 {
                     "background": options.background,
                     "sample": options.sample,
-                    **_reading(context, options.background.file),
-                    **_levels(context),
+                    **reading_inputs(context, options.background.file),
+                    **level_inputs(context),
                 },
                 lambda: read_background(context),
             )
         )
-    return steps
-
-
-def _reading(context: Context, *files: Path | None) -> dict[str, object]:
-    """What the events and the flux of any run depend on."""
-    options = context.options
-    return {
-        "version": installed_version(),
-        "primary": options.primary,
-        "monitor": options.monitor,
-        "mask": options.mask.model_dump(exclude=_OF_CRYSTAL),
-        "calibration": options.calibration,
-        "normalise": options.normalise.model_dump(include={"monitor", "minimum_counts"}),
-        "files": context.stamps(*files, options.mask.file, options.primary.table),
-    }
-
-
-def _levels(context: Context) -> dict[str, object]:
-    """What the level of a run depends on, besides all that its events do."""
-    asked = context.options.time_background
-    if asked is None:
-        return {}
-    return {"time_background": asked.model_dump(exclude={"vanadium"})}
-
-
-def _of_vanadium(context: Context) -> bool:
-    """Whether the vanadium loses a constant background of its own."""
-    asked = context.options.time_background
-    return asked is not None and asked.vanadium
-
-
-def _of_runs(context: Context) -> dict[str, object]:
-    """What the events of the sample's runs depend on."""
-    options = context.options
-    return {
-        **_reading(context, *(run.file for run in options.run)),
-        "run": options.run,
-        "sample": options.sample,
-        "mask": options.mask,
-    }
-
-
-def _of_cut(context: Context, cut: Cut) -> list[Step]:
-    options, name = context.options, cut.name
-    paths = CutPaths(context.out, name)
-    before: tuple[str, ...] = () if options.vanadium is None else ("vanadium",)
-    exposure, events, coverage = (
-        f"{what} {name}" for what in ("exposure", "events", "coverage")
-    )
-    steps = [
-        Step(
-            exposure,
-            before,
-            (paths.setup,),
-            {
-                **_of_runs(context),
-                "cut": cut.model_dump(exclude={"name", "scale"}),
-                "normalise": options.normalise.model_dump(include=_EXPOSURE),
-            },
-            lambda: expose(context, cut),
-        ),
-        Step(
-            events,
-            (exposure,),
-            (paths.events,),
-            {},
-            lambda: sum_events(context, cut),
-            lambda: tidy(paths.event_shards),
-        ),
-        Step(
-            coverage,
-            (exposure,),
-            (paths.coverage,),
-            {"device": options.computing.device},
-            lambda: cover(context, cut),
-            lambda: tidy(paths.coverage_shards),
-        ),
-    ]
-    needs = [events, coverage]
-    if options.background is not None:
-        background = f"background {name}"
-        steps.append(
-            Step(
-                background,
-                ("background", exposure),
-                (paths.background,),
-                {},
-                lambda: turn_background(context, cut),
-                lambda: tidy(paths.background_shards),
-            )
-        )
-        needs.append(background)
-    if options.time_background is not None:
-        constant = f"time background {name}"
-        needed = () if options.background is None else ("background",)
-        steps.append(
-            Step(
-                constant,
-                ("time background", exposure, *needed),
-                (paths.time_background,),
-                {
-                    "estimator": options.normalise.estimator,
-                    "device": options.computing.device,
-                },
-                lambda: spread_time_background(context, cut),
-                lambda: tidy(paths.time_background_shards),
-            )
-        )
-        needs.append(constant)
-    steps.append(
-        Step(
-            f"cut {name}",
-            tuple(needs),
-            (paths.result,),
-            {
-                "normalise": options.normalise.model_dump(exclude=_EXPOSURE),
-                "sample_factors": options.sample_factors,
-                "cut": {"name": name, "scale": cut.scale},
-            },
-            lambda: finish_cut(context, cut),
-        )
-    )
     return steps
 
 
