@@ -35,7 +35,6 @@ from typing import Any
 import numpy as np
 import scipp as sc
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ewaldite.errors import UserError
 from ewaldite.io.nexus.layout import UNIT_COORD
@@ -239,6 +238,9 @@ def sample_factors(
 def _nearest(mean: FloatArray, met: NDArray[np.bool_], shape: tuple[int, ...]) -> FloatArray:
     if np.all(met) or not np.any(met):
         return mean
+    # needed only where factors are asked for, and slow to import
+    from scipy import ndimage
+
     grid = met.reshape(shape)
     where = ndimage.distance_transform_edt(~grid, return_distances=False, return_indices=True)
     return np.asarray(mean.reshape(shape)[tuple(where)].ravel())
