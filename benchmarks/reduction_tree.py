@@ -20,7 +20,8 @@ from pathlib import Path
 import ratios
 from sums_to_send import filled, in_place, medium, small
 
-from ewaldite.run.executor import Executor, sum_shards
+from ewaldite.run.executor import Executor
+from ewaldite.run.reduce_shards import sum_shards
 from ewaldite.run.tree import depth
 
 #: Shards that tell the cost of one from that of the start.

@@ -41,6 +41,8 @@ OF_KERNELS = {"ewaldite", "numba", "numpy", "math", "__future__", "collections",
 # Floors that know no file system at all
 PURE = {"errors", "kernels", "model", "crystal", "tables", "geometry"}
 FILES = {"os", "pathlib", "shutil", "tempfile", "glob", "h5py"}
+# Lines of a file that can still be read in one go
+MOST_LINES = 300
 EXTRAS = ("fabio", "hdf5plugin", "xraylib", "matplotlib", "plopp", "scippnexus", "distributed")
 
 
@@ -75,6 +77,11 @@ def inside(module: str) -> set[str]:
 def test_every_module_is_on_a_floor() -> None:
     assert {folder_of(m) for m in MODULES} - {""} <= set(LEVEL)
     assert len(MODULES) > 50
+
+
+def test_files_are_small() -> None:
+    lines = {m: len(path.read_text("utf-8").splitlines()) for m, path in MODULES.items()}
+    assert {m: n for m, n in lines.items() if n > MOST_LINES} == {}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m != "ewaldite"])

@@ -14,9 +14,10 @@ import pytest
 
 from ewaldite.errors import UserError
 from ewaldite.run.budget import Budget
-from ewaldite.run.executor import PROGRAM_BYTES, Executor, run_shards, sum_shards
+from ewaldite.run.executor import PROGRAM_BYTES, Executor
 from ewaldite.run.failure import ShardError
 from ewaldite.run.plan import Need, Plan
+from ewaldite.run.reduce_shards import run_shards, sum_shards
 from ewaldite.run.shards import ShardProgress
 from run import jobs
 from run.recorder import Recorder

@@ -114,7 +114,8 @@ def main(folder: str, kind: str) -> None:
     """Sum 60 slow shards into a file; says when the first is finished."""
     import sys
 
-    from ewaldite.run.executor import Executor, sum_shards
+    from ewaldite.run.executor import Executor
+    from ewaldite.run.reduce_shards import sum_shards
 
     store = store_in(Path(folder) / "kept")
 

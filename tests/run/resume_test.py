@@ -21,7 +21,7 @@ import numpy as np
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
 from ewaldite.run.digest import digest
 from ewaldite.run.durable import write_whole
-from ewaldite.run.executor import run_shards
+from ewaldite.run.reduce_shards import run_shards
 from ewaldite.run.steps import Step, run_steps
 
 folder, run, workers, option = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]

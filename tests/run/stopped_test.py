@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ewaldite.run.executor import sum_shards
+from ewaldite.run.reduce_shards import sum_shards
 from run import jobs
 
 PROGRAM = """

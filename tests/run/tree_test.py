@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ewaldite.run.executor import sum_shards
+from ewaldite.run.reduce_shards import sum_shards
 from ewaldite.run.tree import Tree, depth, held_sums
 
 

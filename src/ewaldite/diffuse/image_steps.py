@@ -29,7 +29,7 @@ from ewaldite.model.provenance import installed_version
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, ShardStore
 from ewaldite.run.digest import FileStamp, digest
-from ewaldite.run.executor import run_shards
+from ewaldite.run.reduce_shards import run_shards
 from ewaldite.run.shards import ShardProgress
 
 # Part of the values below the smallest valid count that is worth a warning

@@ -13,8 +13,8 @@ from ewaldite.diffuse.wedge_store import Shard
 from ewaldite.errors import UserError
 from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import ShardStore
-from ewaldite.run.executor import run_shards
 from ewaldite.run.plan import Need
+from ewaldite.run.reduce_shards import run_shards
 from ewaldite.run.shards import ShardProgress
 
 Part = TypeVar("Part")

@@ -30,7 +30,7 @@ class Need:
         The part of ``shard`` that is held until the shard is finished; likewise by band.
     result:
         Of a finished shard. Up to ``workers + 1`` wait or are in the making at any moment (see
-        :func:`ewaldite.run.executor.run_shards`).
+        :func:`ewaldite.run.reduce_shards.run_shards`).
     """
 
     base: int

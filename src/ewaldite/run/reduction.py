@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ewaldite.run.checkpoint import ShardStore
-from ewaldite.run.executor import Executor, sum_shards
+from ewaldite.run.executor import Executor
 from ewaldite.run.memory import peak_rss
 from ewaldite.run.protocol import Reduction, Work
+from ewaldite.run.reduce_shards import sum_shards
 from ewaldite.run.shards import ShardProgress
 from ewaldite.run.sizes import format_bytes
 

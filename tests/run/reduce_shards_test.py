@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from ewaldite.errors import UserError
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
-from ewaldite.run.executor import run_shards
 from ewaldite.run.failure import ShardError
 from ewaldite.run.pool import Task
+from ewaldite.run.reduce_shards import run_shards
 from ewaldite.run.shards import ShardProgress
 from ewaldite.run.telling import tell
 from run.recorder import Recorder
