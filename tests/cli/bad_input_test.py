@@ -557,7 +557,7 @@ def test_interrupted_run(done: Path, command: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(workflow, "run_steps", interrupt)
     answer = command("diffuse", "run", done / CONFIG)
     assert answer.code == 130
-    assert answer.mistake.endswith("interrupted; finished steps and wedges are kept")
+    assert answer.mistake.endswith("interrupted; what was finished is kept")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def test_no_rate_before_there_is_one(p: Pace) -> None:
     assert p.status == "850 MB"
 
 
+def test_one_is_not_many() -> None:
+    assert pace(0, total=1).amount == "1 frame"
+    assert pace(0, total=0).amount == "0 frames"
+    assert str(pace(1, total=1)).startswith("integrate: 1 of 1 frame (100 %)")
+
+
 def test_the_line() -> None:
     line = (
         "integrate: 60 of 100 frames (60 %, 40 of them earlier), 2 frames/s, 20 s left, 850 MB"

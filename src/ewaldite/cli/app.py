@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(console, _of_the_system(error))
         sys.exit(MISTAKE)
     except KeyboardInterrupt:
-        ending = "interrupted; finished steps and wedges are kept"
+        ending = "interrupted; what was finished is kept"
         console.print(f"ewaldite: {ending}", markup=False)
         log_ending(ending)
         sys.exit(INTERRUPTED)

@@ -99,7 +99,7 @@ class LineProgress(PacedProgress):
         self._stream = stream
 
     def _begin(self, pace: Pace) -> None:
-        self._say(f"{pace.name}: {pace.total} {pace.unit} to do")
+        self._say(f"{pace.name}: {pace.amount} to do")
 
     def _update(self, pace: Pace) -> None:
         self._say(str(pace))

@@ -37,6 +37,11 @@ class Pace:
     memory: int
 
     @property
+    def amount(self) -> str:
+        """How much there is to do, as in ``"1 frame"``."""
+        return f"{self.total} {self.unit.removesuffix('s') if self.total == 1 else self.unit}"
+
+    @property
     def rate(self) -> float | None:
         """Units per second in this run; None before the first."""
         fresh = self.done - self.skipped
@@ -63,7 +68,7 @@ class Pace:
         """One line."""
         percent = 100 * self.done // self.total if self.total else 100
         earlier = f", {self.skipped} of them earlier" if self.skipped else ""
-        count = f"{self.done} of {self.total} {self.unit} ({percent} %{earlier})"
+        count = f"{self.done} of {self.amount} ({percent} %{earlier})"
         return f"{self.name}: {count}, {self.status}"
 
     def to_dict(self) -> dict[str, Any]:
