@@ -218,7 +218,7 @@ def test_the_plan_is_told(
     with caplog.at_level("INFO", logger=log.name):
         image_steps.filter_images(replace(with_memory(written, budget), log=log))
     (plan,) = [m for m in caplog.messages if "predicted peak" in m]
-    assert plan.startswith(f"{workers} worker")
+    assert plan.startswith(f"filter: {workers} worker")
     assert ("memory allows no more of 2" in plan) == (workers < 2)
     assert "([run] memory)" in plan
 

@@ -347,7 +347,7 @@ def test_oversampling_shares_out_counts_and_exposure(
         {"noise": "empirical"},
         {"outlier_sigma": 4.0},
         {"half_sets": "friedel"},
-        {"friedel": False, "half_sets": "friedel", "noise": "empirical", "outlier_sigma": 4.0},
+        {"half_sets": "friedel", "noise": "empirical", "outlier_sigma": 4.0},
     ],
     ids=lambda options: " ".join(options),
 )
