@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,17 @@ def shared_data() -> Path:
             f"needs the real data that are not part of the project ({folder} is absent)"
         )
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_where_met(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let both processes of the test run compile what they meet.
+
+    Else one would wait while a third compiled what no test of theirs may need.
+    """
+    if request.path.parent.name == "run":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ewaldite.run.kept_loops.KeptLoops.missing", lambda *_: ())
+        yield

@@ -8,11 +8,11 @@ import pytest
 
 from ewaldite.run.budget import Budget
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
-from ewaldite.run.executor import ShardProgress
 from ewaldite.run.plan import Need, plan_workers
 from ewaldite.run.progress import SilentProgress
 from ewaldite.run.protocol import Reduction, Work
 from ewaldite.run.reduction import run_reduction
+from ewaldite.run.shards import ShardProgress
 
 BUDGET = Budget(10**9, "test")
 

@@ -64,7 +64,8 @@ def test_it_leaves_no_process_behind_and_goes_on(
         _, said = process.communicate(timeout=60)
         assert process.returncode != 0
         assert said.rstrip().endswith("KeyboardInterrupt")
-        assert said.count("Traceback") <= 1
+        # one process says so; it may have been handling another exception
+        assert said.splitlines().count("KeyboardInterrupt") == 1
     else:
         process.kill()
         process.communicate(timeout=60)
