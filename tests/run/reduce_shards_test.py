@@ -320,6 +320,32 @@ def test_ctrl_c_while_it_waits_starts_no_other_shard(tmp_path: Path) -> None:
     assert begun == [0]
 
 
+def test_ctrl_c_right_after_a_lock_was_taken_leaves_it_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock of a promise that nobody gives back would stop the thread that keeps it."""
+    enter, armed = threading.Condition.__enter__, [True]
+
+    def interrupted(condition: threading.Condition) -> bool:
+        taken = enter(condition)
+        if armed and threading.current_thread() is threading.main_thread():
+            armed.clear()
+            signal.raise_signal(signal.SIGINT)
+        return taken
+
+    def reduce(shard: int) -> str:
+        time.sleep(0.02)
+        return str(shard)
+
+    store = texts(tmp_path)
+    monkeypatch.setattr(threading.Condition, "__enter__", interrupted)
+    results = run_shards(range(9), reduce, workers=1, name="t", store=store)
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert not armed
+    assert store.get(0) == "0"
+
+
 def test_no_workers_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least one"):
         run_shards(range(3), str, workers=0, name="t")

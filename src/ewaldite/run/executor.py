@@ -12,6 +12,7 @@ from ewaldite.run.budget import Budget
 from ewaldite.run.cluster import Cluster
 from ewaldite.run.dask_pool import DaskPool
 from ewaldite.run.failure import Skipped
+from ewaldite.run.interrupts import interrupts_to
 from ewaldite.run.options import Failures, Kind, RunOptions
 from ewaldite.run.plan import Need, Plan, plan_workers
 from ewaldite.run.pool import Pool, Task, ThreadPool
@@ -160,10 +161,14 @@ class Executor:
         name: str,
         stop: threading.Event | None,
     ) -> Iterator[Pool]:
-        """Workers for a task; at an exception what is not begun is called off."""
+        """Workers for a task; at an exception what is not begun is called off.
+
+        Ctrl-C is heard where the end of a shard is waited for, or at the end of the work.
+        """
         pool = self._open(task, add, workers, name)
         try:
-            yield pool
+            with interrupts_to(pool.ended):
+                yield pool
         except BaseException:
             wind_up(pool, stop)
             raise

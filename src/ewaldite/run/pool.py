@@ -80,7 +80,8 @@ class Pool(Protocol):
     Attributes
     ----------
     ended:
-        What has ended, well or not, in the order in which it did.
+        What has ended, well or not, in the order in which it did; to be taken with
+        :func:`~ewaldite.run.interrupts.next_ended`.
     """
 
     ended: SimpleQueue[tuple[Ticket, Promise]]

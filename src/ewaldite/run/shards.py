@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ewaldite.run.checkpoint import ShardStore
 from ewaldite.run.failure import Skipped, describe, given_up, may_skip, say_again, tried_enough
+from ewaldite.run.interrupts import next_ended
 from ewaldite.run.options import Failures
 from ewaldite.run.pool import Pool, Promise, WorkerDied
 from ewaldite.run.progress import Progress
@@ -233,7 +234,7 @@ def in_order(
 
 
 def _settle_one(shards: Shards[Any], pool: Pool, settled: dict[int, Promise | None]) -> None:
-    ticket, promise = pool.ended.get()
+    ticket, promise = next_ended(pool.ended)
     if isinstance(ticket, int):
         well = shards.settle(ticket, promise)
         if well is not None:

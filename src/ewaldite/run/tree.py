@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ewaldite.run.interrupts import next_ended
 from ewaldite.run.pool import Pool, Promise
 from ewaldite.run.shards import Shards
 
@@ -115,7 +116,7 @@ class _Growing:
 
     def take_one(self) -> None:
         """Wait for a shard or an addition, and begin the addition that it makes possible."""
-        ticket, promise = self._pool.ended.get()
+        ticket, promise = next_ended(self._pool.ended)
         addition = None
         if isinstance(ticket, int):
             well = self._shards.settle(ticket, promise)
