@@ -22,6 +22,7 @@ from ewaldite.diffuse.collect_step import (
 )
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.image_steps import all_shards, kept_shards, wedge_store
+from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.diffuse.step_needs import collect_need
 from ewaldite.diffuse.step_shards import LostCheckpoint, kept_of
 from ewaldite.diffuse.wedge_store import Shard
@@ -153,7 +154,8 @@ def test_progress_and_plan_are_told(
 ) -> None:
     progress = Recorder()
     context = replace(copied(workers=2), progress=progress)
-    assert workflow.plan(context, ["integrate"])["integrate"].workers == 2
+    planned = forecast_run(context, workflow.stale(context, ["integrate"]))
+    assert planned["integrate"].workers == 2
     with caplog.at_level("INFO", logger="ewaldite"):
         integrate_wedges(context)
     assert progress.heard[0] == ("start", "integrate", 6, "wedges")

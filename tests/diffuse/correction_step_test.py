@@ -13,7 +13,12 @@ from diffuse.imageless import job_of
 from diffuse.tiny import experiment, write_tiny
 from ewaldite.diffuse.config import read_config
 from ewaldite.diffuse.context import Context
-from ewaldite.diffuse.correction_step import correction_images, write_corrections
+from ewaldite.diffuse.correction_step import (
+    assembled,
+    bands_of,
+    corrections_of,
+    write_corrections,
+)
 from ewaldite.diffuse.sweep_input import SweepInput
 from ewaldite.io.nexus import load, read_info
 from ewaldite.simulate.pixel_table import pixel_table
@@ -27,6 +32,12 @@ UNITS = {
     "d3s": "1/angstrom**3",
     "s": "1/angstrom",
 }
+
+
+def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
+    """All bands of a sweep, one after the other."""
+    work = corrections_of(entry)
+    return assembled(entry, ((band, work.rows(band)) for band in bands_of(entry)))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from ewaldite.diffuse.collect_step import grids
 from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.correction_step import all_bands, write_corrections
 from ewaldite.diffuse.export_step import export_tables
+from ewaldite.diffuse.run_forecast import forecast_run
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import iterate, load, packing, read_info
 from run.recorder import Recorder
@@ -87,7 +88,7 @@ def test_a_lost_wedge_is_integrated_again_once(
 def test_progress_and_plan_are_told(copied: Callable[..., Context]) -> None:
     progress = Recorder()
     context = replace(copied(workers=2), progress=progress)
-    planned = workflow.plan(context, ["export", "correct"])
+    planned = forecast_run(context, workflow.stale(context, ["export", "correct"]))
     assert planned["export"].workers == planned["correct"].workers == 2
     export_tables(context)
     assert progress.heard[0] == ("start", "export", 6, "wedges")

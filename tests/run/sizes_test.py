@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ewaldite.run.sizes import format_bytes, format_seconds, parse_bytes
+from ewaldite.run.sizes import counted, format_bytes, format_seconds, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,10 @@ def test_writes_three_digits_rounded_up(size: float, text: str) -> None:
 )
 def test_writes_spans_of_time(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames"), (21, "21 frames")]
+)
+def test_one_is_not_many(number: int, text: str) -> None:
+    assert counted(number, "frames") == text

@@ -5,7 +5,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ewaldite.spectroscopy.event_ranges import EventKeys, EventShard, event_shards
+from ewaldite.run.checkpoint import ContentKeys
+from ewaldite.spectroscopy.event_ranges import EventShard, event_shards
 
 
 @settings(derandomize=True, deadline=None, max_examples=80)
@@ -31,6 +32,6 @@ def test_a_key_tells_content_and_shard() -> None:
         EventShard(1, 0, 5),
         EventShard(0, 1, 5),
     ]
-    keys = {str(EventKeys(content)(s)) for content in ("a", "b") for s in shards}
+    keys = {str(ContentKeys(content)(s)) for content in ("a", "b") for s in shards}
     assert len(keys) == 8
-    assert EventKeys("a")(shards[0]) == EventKeys("a")(EventShard(0, 0, 5))
+    assert ContentKeys("a")(shards[0]) == ContentKeys("a")(EventShard(0, 0, 5))

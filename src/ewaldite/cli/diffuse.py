@@ -146,6 +146,7 @@ def _say_what_would_be_done(config: Path, computing: Computing) -> None:
     from ewaldite.diffuse.run_forecast import forecast_run
     from ewaldite.diffuse.workflow import LOOPS, stale
     from ewaldite.run.first_use import first_lines
+    from ewaldite.run.sizes import counted
 
     # Without log and journal: nothing is written
     context = Context(_options(config, computing), config.parent)
@@ -155,7 +156,7 @@ def _say_what_would_be_done(config: Path, computing: Computing) -> None:
     console = Console()
     for line in (
         *(f"{name}: {reason}" for name, reason in reasons.items()),
-        f"{len(reasons)} step{'' if len(reasons) == 1 else 's'} to do",
+        f"{counted(len(reasons), 'steps')} to do",
         *planned.lines(),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -224,6 +224,7 @@ def _say_what_would_be_done(
 ) -> None:
     from ewaldite.cli.log import say_notes
     from ewaldite.run.first_use import first_lines
+    from ewaldite.run.sizes import counted
     from ewaldite.spectroscopy.context import Context
     from ewaldite.spectroscopy.run_forecast import forecast_run
     from ewaldite.spectroscopy.workflow import LOOPS, stale
@@ -233,7 +234,7 @@ def _say_what_would_be_done(
     reasons = stale(context, only)
     planned = forecast_run(context, reasons)
     _say([f"{name}: {reason}" for name, reason in reasons.items()])
-    _say([f"{len(reasons)} step{'' if len(reasons) == 1 else 's'} to do", *planned.lines()])
+    _say([f"{counted(len(reasons), 'steps')} to do", *planned.lines()])
     if reasons:
         say_notes(first_lines(LOOPS))
     planned.check()

@@ -119,7 +119,7 @@ def write_corrections(context: Context) -> None:
         made = zip(bands, results, strict=True)
         for number, of_sweep in groupby(made, key=lambda pair: pair[0].sweep):
             entry = context.entries[number]
-            writer.put(entry.options.name, _images(entry, of_sweep))
+            writer.put(entry.options.name, assembled(entry, of_sweep))
 
 
 def all_bands(context: Context) -> list[Band]:
@@ -147,27 +147,26 @@ def corrections_of(entry: SweepInput) -> SweepCorrections:
     )
 
 
-def correction_images(entry: SweepInput) -> sc.DataGroup[sc.Variable]:
-    """Corrections of the pixels of a sweep, as images.
+def assembled(
+    entry: SweepInput, bands: Iterable[tuple[Band, Rows]]
+) -> sc.DataGroup[sc.Variable]:
+    """Images of a sweep from its bands.
 
     Parameters
     ----------
     entry:
         The sweep.
+    bands:
+        Each with what was made of it.
 
     Returns
     -------
     :
         ``solid_angle`` (mrad²), ``polarization``, ``efficiency``, ``attenuation``, their
         product ``total`` (mrad²), ``d3s`` (1/Å³ per frame) and ``s`` (length of the scattering
-        vector, 1/Å); dims (slow, fast), float32 (six digits
-        are enough to look at), NaN where there is no panel.
+        vector, 1/Å); dims (slow, fast), float32 (six digits are enough to look at), NaN where
+        there is no panel.
     """
-    work = corrections_of(entry)
-    return _images(entry, ((band, work.rows(band)) for band in bands_of(entry)))
-
-
-def _images(entry: SweepInput, bands: Iterable[tuple[Band, Rows]]) -> sc.DataGroup[sc.Variable]:
     images = {
         name: sc.full(
             sizes=dict(zip(("slow", "fast"), entry.sweep.image_shape, strict=True)),

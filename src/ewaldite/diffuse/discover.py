@@ -12,7 +12,6 @@ from ewaldite.diffuse.config_template import other_sections, sweep_lines
 from ewaldite.diffuse.folder_scan import (
     FoundSeries,
     files_below,
-    frames_text,
     image_series,
 )
 from ewaldite.diffuse.geometry_scan import FoundGeometry, geometries
@@ -21,6 +20,7 @@ from ewaldite.diffuse.pairing import FoundSweep, pair
 from ewaldite.diffuse.sweep_input import SweepInput, open_sweep
 from ewaldite.errors import UserError
 from ewaldite.io.atomic import write_text
+from ewaldite.run.sizes import counted
 from ewaldite.run.template import comment_lines
 
 CONFIG_NAME = "ewaldite.toml"
@@ -188,7 +188,7 @@ def _values(sweep: FoundSweep, base: Path) -> Values:
     values: Values = {"name": (sweep.name, "")}
     if sweep.images is not None:
         images = sweep.images
-        span = f"{frames_text(images.count)}, {images.first} to {images.last}"
+        span = f"{counted(images.count, 'frames')}, {images.first} to {images.last}"
         values["images"] = (_path(images.path, base), span)
     else:
         values["images"] = (None, "MISSING: no images fit this geometry; give their template")
@@ -204,7 +204,7 @@ def _values(sweep: FoundSweep, base: Path) -> Values:
     if sweep.background is not None:
         values["background"] = (
             _path(sweep.background.path, base),
-            frames_text(sweep.background.count),
+            counted(sweep.background.count, "frames"),
         )
     return values
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ewaldite.errors import UserError
 from ewaldite.io.images import ImageSeries, open_images
 from ewaldite.io.nexus import is_foreign_hdf5
+from ewaldite.run.sizes import counted
 
 DEPTH = 3
 MOST_FILES = 200_000
@@ -57,14 +58,9 @@ class FoundSeries:
         what = "background" if self.background else "images"
         size = f"{self.shape[1]} × {self.shape[0]} pixels"
         return (
-            f"{what}: {self.path.relative_to(folder)}, {frames_text(self.count)} "
+            f"{what}: {self.path.relative_to(folder)}, {counted(self.count, 'frames')} "
             f"({self.first} to {self.last}), {size}"
         )
-
-
-def frames_text(count: int) -> str:
-    """Words for a number of frames."""
-    return f"{count} frame" if count == 1 else f"{count} frames"
 
 
 def files_below(folder: Path, depth: int = DEPTH, most: int = MOST_FILES) -> list[Path]:

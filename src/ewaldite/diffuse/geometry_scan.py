@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ewaldite.crystal.symmetry import space_group
-from ewaldite.diffuse.folder_scan import frames_text
 from ewaldite.errors import UserError
 from ewaldite.io.geometry import read_geometry
 from ewaldite.model.experiment import Sweep
+from ewaldite.run.sizes import counted
 
 #: Names of experiment lists that programs of DIALS write, the one to prefer first.
 _EXPT = ("integrated", "scaled", "refined", "indexed", "imported")
@@ -53,7 +53,7 @@ class FoundGeometry:
         sweep = self.sweep
         slow, fast = sweep.image_shape
         which = "" if self.experiment is None else f" (experiment {self.experiment})"
-        frames = f"{frames_text(len(sweep.scan))}, " if self.says_frames else ""
+        frames = f"{counted(len(sweep.scan), 'frames')}, " if self.says_frames else ""
         return (
             f"geometry: {_relative(self.path, folder)}{which}, of {sweep.source.upper()}, "
             f"{frames}{fast} × {slow} pixels, "

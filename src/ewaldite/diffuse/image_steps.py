@@ -16,6 +16,7 @@ from ewaldite.diffuse.max_count import automatic_max_count
 from ewaldite.diffuse.memory import BAND_COST, predict_need
 from ewaldite.diffuse.options import DiffuseOptions
 from ewaldite.diffuse.shard_file import load_wedge, save_wedge
+from ewaldite.diffuse.step_shards import plan_step
 from ewaldite.diffuse.sweep_input import SweepInput
 from ewaldite.diffuse.sweep_mask import sweep_mask
 from ewaldite.diffuse.trace import BAND_PIXELS
@@ -26,7 +27,6 @@ from ewaldite.diffuse.wedge_work import WedgeWork, wedge_job
 from ewaldite.io.atomic import write_text
 from ewaldite.io.nexus import GroupWriter
 from ewaldite.model.provenance import installed_version
-from ewaldite.run.budget import memory_budget, usable_processors
 from ewaldite.run.checkpoint import CheckpointStore, ShardStore
 from ewaldite.run.digest import FileStamp, digest
 from ewaldite.run.reduce_shards import run_shards
@@ -88,15 +88,14 @@ def filter_images(context: Context) -> None:
     shards = all_shards(context)
     jobs = [_job(context, number) for number in range(len(context.entries))]
     sums_of = wedge_store(context)
-    plan = context.executor.plan(
+    plan = plan_step(
+        context,
+        "filter",
         predict_need(jobs),
-        memory_budget(context.options.run.memory),
-        processors=context.options.run.workers or usable_processors(),
-        shards=len(shards),
+        len(shards),
         max_bands=max(most_bands(job) for job in jobs),
         band_cost=BAND_COST,
     )
-    context.log.info("filter: %s", plan)
     executor = context.executor.planned(plan)
     work = WedgeWork(
         context.options,

@@ -41,7 +41,7 @@ from ewaldite.diffuse.wedge_work import wedge_job
 from ewaldite.errors import UserError
 from ewaldite.io.images import FrameError
 from ewaldite.kernels import walk
-from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.budget import memory_budget
 from ewaldite.run.forecast import Forecast, StepNeed, forecast
 from ewaldite.run.plan import Need
 
@@ -90,7 +90,7 @@ def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
     """
     run = context.options.run
     budget = memory_budget(run.memory)
-    processors = run.workers or usable_processors()
+    processors = run.processors
     if not redone:
         return forecast([], budget, processors=processors)
     # what comes after the export of tables knows their sizes without looking at an image
@@ -126,7 +126,7 @@ def _step_need(
     sharded = _sharded(context, step, sizes)
     if sharded is not None:
         need, shards = sharded
-        processors = context.options.run.workers or usable_processors()
+        processors = context.options.run.processors
         idle = max(processors - shards, 0)
         need = context.executor.need(replace(need, base=need.base + base), idle)
         return StepNeed(step, need, shards=shards, remedy=_REMEDY.get(step, ""))

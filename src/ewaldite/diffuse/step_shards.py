@@ -1,4 +1,4 @@
-"""Steps besides the pass over the images whose shards are reduced where the workers are."""
+"""Steps whose shards are reduced where the workers are."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ewaldite.diffuse.context import Context
 from ewaldite.diffuse.memory import program_bytes
 from ewaldite.diffuse.wedge_store import Shard
 from ewaldite.errors import UserError
-from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.budget import memory_budget
 from ewaldite.run.checkpoint import ShardStore
-from ewaldite.run.plan import Need
+from ewaldite.run.plan import Need, Plan
 from ewaldite.run.reduce_shards import run_shards
 from ewaldite.run.shards import ShardProgress
 
@@ -51,6 +51,39 @@ def again_if_lost(once: Callable[[], Result], renew: Callable[[], None]) -> Resu
     except LostCheckpoint:
         renew()
     return once()
+
+
+def plan_step(
+    context: Context,
+    name: str,
+    need: Need,
+    shards: int,
+    *,
+    max_bands: int = 1,
+    band_cost: float = 0.1,
+) -> Plan:
+    """Plan a step within the memory of the run, and say so in the log.
+
+    Parameters
+    ----------
+    context:
+        The run.
+    name:
+        Of the step.
+    need, shards, max_bands, band_cost:
+        As of :func:`~ewaldite.run.plan.plan_workers`.
+    """
+    options = context.options.run
+    plan = context.executor.plan(
+        need,
+        memory_budget(options.memory),
+        processors=options.processors,
+        shards=shards,
+        max_bands=max_bands,
+        band_cost=band_cost,
+    )
+    context.log.info("%s: %s", name, plan)
+    return plan
 
 
 @contextmanager
@@ -93,13 +126,9 @@ def worked_on(
     :
         Results, in the order of the shards.
     """
-    plan = context.executor.plan(
-        replace(need, base=need.base + program_bytes()),
-        memory_budget(context.options.run.memory),
-        processors=context.options.run.workers or usable_processors(),
-        shards=len(shards),
+    plan = plan_step(
+        context, name, replace(need, base=need.base + program_bytes()), len(shards)
     )
-    context.log.info("%s: %s", name, plan)
     results = run_shards(
         shards,
         work,

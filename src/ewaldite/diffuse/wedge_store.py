@@ -61,8 +61,8 @@ class NeighbourKeys:
     def __call__(self, shard: Shard) -> Key:
         """Key of a wedge."""
         own = self.wedges(shard)
-        numbers = [other.wedge for other in self.beside[shard]]
-        return Key(own.name, digest(own.digest, numbers))
+        others = [self.wedges(other).digest for other in self.beside[shard]]
+        return Key(own.name, digest(own.digest, others))
 
 
 class SummaryStore(ShardStore[Shard, Summary]):

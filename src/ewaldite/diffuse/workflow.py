@@ -27,9 +27,7 @@ from ewaldite.diffuse.scaling.steps import scale_observations, start_files
 from ewaldite.errors import UserError
 from ewaldite.io.nexus import packing
 from ewaldite.model.provenance import installed_version
-from ewaldite.run.budget import usable_processors
 from ewaldite.run.first_use import compile_first
-from ewaldite.run.forecast import Forecast
 from ewaldite.run.load_early import load_early
 from ewaldite.run.steps import Step, run_steps, stale_steps
 
@@ -241,17 +239,8 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     planned.announce(context.log)
     context.planned.update((step.needed.step, step.plan) for step in planned.steps)
     context.work.mkdir(parents=True, exist_ok=True)
-    threads = min(context.options.run.workers or usable_processors(), usable_processors())
-    with context.executor, packing(threads):
+    with context.executor, packing(context.options.run.packers):
         return run_steps(workflow(context), context.work / "state.json", context.log, only)
-
-
-def plan(context: Context, only: Sequence[str] | None = None) -> Forecast:
-    """Predict the memory of the steps that :func:`run` would do, and plan them.
-
-    Parameters and errors are those of :func:`run`; nothing is done.
-    """
-    return forecast_run(context, list(stale(context, only)))
 
 
 def _check_asked(context: Context, name: str) -> None:

@@ -18,6 +18,7 @@ from ewaldite.report.page import write_report
 from ewaldite.report.spectroscopy_cut import cut_section, vanadium_section
 from ewaldite.report.spectroscopy_level import level_section
 from ewaldite.report.spectroscopy_run import run_section
+from ewaldite.run.sizes import counted
 from ewaldite.spectroscopy.run_view import VIEWS
 from ewaldite.spectroscopy.time_level import LEVEL
 
@@ -107,7 +108,7 @@ def _group(path: Path) -> Group:
 def _overview(views: Group, cuts: Mapping[str, Group], provenance: Provenance) -> Section:
     events = sum(int(view["events"]) for view in views.values())
     rejected = sum(int(view["rejected"]) for view in views.values())
-    runs, made = _many(len(views), "run"), _many(len(cuts), "cut")
+    runs, made = counted(len(views), "runs"), counted(len(cuts), "cuts")
     text = (
         f"{made} of S(Q, ω)."
         if not views
@@ -127,7 +128,3 @@ def _overview(views: Group, cuts: Mapping[str, Group], provenance: Provenance) -
     )
     table = Table(("cut", "bins", "with coverage", "events"), rows)
     return Section("Result", text=text, tables=(table,), notes=provenance.notes)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

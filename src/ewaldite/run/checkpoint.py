@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ewaldite.errors import UserError
-from ewaldite.run.digest import file_checksum
+from ewaldite.run.digest import digest, file_checksum
 from ewaldite.run.durable import write_whole
 
 _logger = logging.getLogger(__name__)
@@ -153,6 +153,31 @@ class CheckpointStore:
     def _find(self, key: Key) -> Path | None:
         pattern = f"{_short(key.digest)}-*{self.suffix}"
         return next(iter(sorted(self._folder(key.name).glob(pattern))), None)
+
+
+class Named(Protocol):
+    """A shard that says under which name its checkpoint is kept; plain data."""
+
+    @property
+    def key(self) -> str:
+        """Its name, unlike that of any other shard of the same work."""
+
+
+@dataclass(frozen=True)
+class ContentKeys:
+    """Name and digest of the checkpoints of shards that say their names.
+
+    Attributes
+    ----------
+    content:
+        Digest of all that the results depend on besides the shard.
+    """
+
+    content: str
+
+    def __call__(self, shard: Named) -> Key:
+        """Key of a shard."""
+        return Key(shard.key, digest(self.content, shard))
 
 
 @dataclass(frozen=True)

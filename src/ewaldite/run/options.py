@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ewaldite.run.budget import usable_processors
 from ewaldite.run.section import Section
 
 Kind = Literal["threads", "processes", "dask"]
@@ -27,6 +28,16 @@ class RunOptions(Section):
     failures: Failures = Field(
         "stop", description="of a shard that failed three times: stop, or leave it out"
     )
+
+    @property
+    def processors(self) -> int:
+        """How many work at once: as asked, or as many as may be kept busy."""
+        return self.workers or usable_processors()
+
+    @property
+    def packers(self) -> int:
+        """Threads that pack files here, wherever the workers are."""
+        return min(self.processors, usable_processors())
 
     @model_validator(mode="after")
     def _scheduler_of_dask(self) -> RunOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ewaldite.run.sizes import format_bytes, format_seconds
+from ewaldite.run.sizes import counted, format_bytes, format_seconds
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Pace:
     @property
     def amount(self) -> str:
         """How much there is to do, as in ``"1 frame"``."""
-        return f"{self.total} {self.unit.removesuffix('s') if self.total == 1 else self.unit}"
+        return counted(self.total, self.unit)
 
     @property
     def rate(self) -> float | None:

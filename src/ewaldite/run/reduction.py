@@ -13,7 +13,7 @@ from ewaldite.run.memory import peak_rss
 from ewaldite.run.protocol import Reduction, Work
 from ewaldite.run.reduce_shards import sum_shards
 from ewaldite.run.shards import ShardProgress
-from ewaldite.run.sizes import format_bytes
+from ewaldite.run.sizes import counted, format_bytes
 
 _logger = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ def run_reduction(
     """
     if not work.shards:
         raise ValueError(f"{name}: a reduction needs at least one shard")
-    number = len(work.shards)
-    _logger.info("%s: %d shard%s, %s", name, number, "" if number == 1 else "s", work.plan)
+    _logger.info("%s: %s, %s", name, counted(len(work.shards), "shards"), work.plan)
     total = sum_shards(
         work.shards,
         reduction.reduce_shard,

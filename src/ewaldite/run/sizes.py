@@ -1,4 +1,4 @@
-"""Sizes of memory and spans of time as people write and read them."""
+"""Sizes of memory, spans of time and numbers of things as people write and read them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ def format_bytes(size: float) -> str:
     decimals = 0 if power == 0 or whole >= 100 * unit else 1 if whole >= 10 * unit else 2
     rounded = -(-whole * 10**decimals // unit) / 10**decimals
     return f"{rounded:g} {('B', 'kB', 'MB', 'GB', 'TB', 'PB')[power]}"
+
+
+def counted(number: int, units: str) -> str:
+    """Write a number of things named in plural, as in ``"2 frames"``, ``"1 frame"``."""
+    return f"{number} {units.removesuffix('s') if number == 1 else units}"
 
 
 def format_seconds(seconds: float) -> str:

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ewaldite.run.checkpoint import Key
-from ewaldite.run.digest import digest
 from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.cut_background import Background, turned_background
 from ewaldite.spectroscopy.cut_setup import load_setup
@@ -30,26 +28,14 @@ class BackgroundShard:
     stop: int
 
     @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        return f"{self.first}"
+
+    @property
     def size(self) -> int:
         """Number of events."""
         return self.stop - self.first
-
-
-@dataclass(frozen=True)
-class BackgroundKeys:
-    """Names of the checkpoints of shards.
-
-    Attributes
-    ----------
-    content:
-        Digest of all that the sums depend on besides the shard.
-    """
-
-    content: str
-
-    def __call__(self, shard: BackgroundShard) -> Key:
-        """Key of a shard."""
-        return Key(f"{shard.first}", digest(self.content, shard))
 
 
 @dataclass(frozen=True)

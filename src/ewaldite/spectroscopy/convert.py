@@ -118,10 +118,9 @@ def _efficiency(
 
 
 def _inputs(options: SpectroscopyOptions, run: RunFileOptions) -> list[Path]:
-    files = [run.file]
-    if options.vanadium is not None:
-        files += [options.vanadium.file, options.vanadium.empty or run.file]
-    return files
+    given = options.vanadium
+    others = () if given is None else (given.file, given.empty)
+    return [run.file, *(file for file in others if file is not None)]
 
 
 def run_of(options: SpectroscopyOptions, file: Path, base: Path) -> RunFileOptions:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ewaldite.run.checkpoint import Key
-from ewaldite.run.digest import digest
 from ewaldite.run.options import Device
 from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.coverage import Coverage, finish
@@ -28,23 +26,6 @@ def load_part(path: Path) -> CoverageSums:
     """Read what :func:`save_part` wrote."""
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         return CoverageSums.of_arrays(dict(content))
-
-
-@dataclass(frozen=True)
-class PartKeys:
-    """Names of the checkpoints of parts.
-
-    Attributes
-    ----------
-    content:
-        Digest of all that the sums depend on besides the part.
-    """
-
-    content: str
-
-    def __call__(self, part: Part) -> Key:
-        """Key of a part."""
-        return Key(f"{part.kind}/{part.first}", digest(self.content, part))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,11 @@ class Part:
     first: int
     last: int
 
+    @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        return f"{self.kind}/{self.first}"
+
 
 @dataclass
 class CoverageSums:

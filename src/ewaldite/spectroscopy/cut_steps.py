@@ -14,17 +14,17 @@ from ewaldite.io.nexus import Sample, save
 from ewaldite.kernels.coverage import COVERAGE, WIDTH
 from ewaldite.model.provenance import installed_version
 from ewaldite.model.quantity import parse_quantity
+from ewaldite.run.checkpoint import ContentKeys
 from ewaldite.run.digest import digest, file_checksum
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.background_shards import (
-    BackgroundKeys,
     TurnBackground,
     load_background,
     save_background,
 )
 from ewaldite.spectroscopy.context import Context
 from ewaldite.spectroscopy.coverage_file import load_coverage, save_coverage
-from ewaldite.spectroscopy.coverage_shards import CoverCut, PartKeys, load_part, save_part
+from ewaldite.spectroscopy.coverage_shards import CoverCut, load_part, save_part
 from ewaldite.spectroscopy.cut import Cut
 from ewaldite.spectroscopy.cut_events import EventSums
 from ewaldite.spectroscopy.cut_paths import CutPaths
@@ -32,7 +32,6 @@ from ewaldite.spectroscopy.cut_setup import load_setup, set_up_cut
 from ewaldite.spectroscopy.cut_sums import covariance_group
 from ewaldite.spectroscopy.empty_run import load_empty
 from ewaldite.spectroscopy.estimators import estimate
-from ewaldite.spectroscopy.event_ranges import EventKeys
 from ewaldite.spectroscopy.event_shards import (
     CountEvents,
     load_counts,
@@ -45,7 +44,6 @@ from ewaldite.spectroscopy.sharded import reduce, run_sizes
 from ewaldite.spectroscopy.shared_errors import SharedErrors
 from ewaldite.spectroscopy.time_background import TimeBackground
 from ewaldite.spectroscopy.time_background_shards import (
-    GroupKeys,
     SpreadTime,
     load_time_background,
     save_time_background,
@@ -81,7 +79,7 @@ def sum_events(context: Context, cut: Cut) -> None:
         reduction,
         f"events {cut.name}",
         paths.event_shards,
-        EventKeys(digest(installed_version(), file_checksum(paths.setup))),
+        ContentKeys(digest(installed_version(), file_checksum(paths.setup))),
         (save_counts, load_counts),
         ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
     )
@@ -96,7 +94,7 @@ def cover(context: Context, cut: Cut) -> None:
         CoverCut(paths.setup, device),
         f"coverage {cut.name}",
         paths.coverage_shards,
-        PartKeys(digest(installed_version(), file_checksum(paths.setup), device)),
+        ContentKeys(digest(installed_version(), file_checksum(paths.setup), device)),
         (save_part, load_part),
         ShardProgress(context.progress, unit="parts"),
     )
@@ -113,7 +111,7 @@ def turn_background(context: Context, cut: Cut) -> None:
         TurnBackground(paths.setup, empty),
         f"background {cut.name}",
         paths.background_shards,
-        BackgroundKeys(
+        ContentKeys(
             digest(installed_version(), file_checksum(paths.setup), file_checksum(empty))
         ),
         (save_background, load_background),
@@ -134,7 +132,7 @@ def spread_time_background(context: Context, cut: Cut) -> None:
         SpreadTime(paths.setup, level, empty, estimator, device),
         f"time background {cut.name}",
         paths.time_background_shards,
-        GroupKeys(digest(installed_version(), *map(file_checksum, files), estimator, device)),
+        ContentKeys(digest(installed_version(), *map(file_checksum, files), estimator, device)),
         (save_time_background, load_time_background),
         ShardProgress(context.progress, unit="parts"),
     )

@@ -11,8 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from ewaldite.run.checkpoint import Key
-from ewaldite.run.digest import digest
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.options import SpectroscopyOptions
 from ewaldite.spectroscopy.run_input import RunInput
@@ -30,26 +28,14 @@ class EventShard:
     stop: int
 
     @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        return f"{self.run}/{self.first}"
+
+    @property
     def size(self) -> int:
         """Number of events."""
         return self.stop - self.first
-
-
-@dataclass(frozen=True)
-class EventKeys:
-    """Names of the checkpoints of shards.
-
-    Attributes
-    ----------
-    content:
-        Digest of all that the sums depend on besides the shard.
-    """
-
-    content: str
-
-    def __call__(self, shard: EventShard) -> Key:
-        """Key of a shard."""
-        return Key(f"{shard.run}/{shard.first}", digest(self.content, shard))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ewaldite.errors import UserError
 from ewaldite.io.bifrost.raw_file import open_bifrost
 from ewaldite.io.nexus import is_result
-from ewaldite.run.budget import memory_budget, usable_processors
+from ewaldite.run.budget import memory_budget
 from ewaldite.run.executor import Executor
 from ewaldite.run.forecast import Forecast, StepNeed, forecast
 from ewaldite.run.plan import Need
@@ -86,7 +86,7 @@ def forecast_run(context: Context, redone: Collection[str]) -> Forecast:
     """
     options = context.options
     budget = memory_budget(options.computing.memory, section=SECTION)
-    processors = options.computing.workers or usable_processors()
+    processors = options.computing.processors
     if not redone:
         return forecast([], budget, processors=processors)
     check_files(context, redone)

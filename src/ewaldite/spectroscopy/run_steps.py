@@ -9,10 +9,10 @@ import scipp as sc
 
 from ewaldite.io.nexus import save
 from ewaldite.model.provenance import installed_version
+from ewaldite.run.checkpoint import ContentKeys
 from ewaldite.run.digest import digest
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
-from ewaldite.spectroscopy.event_ranges import EventKeys
 from ewaldite.spectroscopy.open_runs import RUNS
 from ewaldite.spectroscopy.run_view import VIEWS, view_run
 from ewaldite.spectroscopy.sharded import reduce, run_sizes
@@ -35,7 +35,7 @@ def view_runs(context: Context, inputs: object) -> None:
         TallyEvents(options.model_dump_json(), context.base, run_sizes(context)),
         "runs",
         tally_shards(context),
-        EventKeys(digest(installed_version(), inputs)),
+        ContentKeys(digest(installed_version(), inputs)),
         (save_tallies, load_tallies),
         ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
     )

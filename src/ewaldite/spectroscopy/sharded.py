@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from ewaldite.run.budget import Budget, memory_budget, usable_processors
+from ewaldite.run.budget import Budget, memory_budget
 from ewaldite.run.checkpoint import CheckpointStore, Key, ShardStore
 from ewaldite.run.plan import Need, plan_workers
 from ewaldite.run.protocol import Work
@@ -90,7 +90,7 @@ def reduce(
     """
     options = context.options.computing
     shards = reduction.shards
-    processors = options.workers or usable_processors()
+    processors = options.processors
     plan = context.executor.plan(
         reduction.need(Workload(len(shards), min(processors, len(shards)))),
         memory_budget(options.memory, section=SECTION),

@@ -109,6 +109,11 @@ class GroupRange:
     first: int
     last: int
 
+    @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        return f"{self.first}"
+
 
 @dataclass(frozen=True)
 class TimeBackgroundWork:

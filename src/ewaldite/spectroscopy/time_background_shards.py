@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from ewaldite.io.nexus import load
-from ewaldite.run.checkpoint import Key
-from ewaldite.run.digest import digest
 from ewaldite.run.options import Device
 from ewaldite.run.plan import Need
 from ewaldite.spectroscopy.background_shards import cached_empty
@@ -36,23 +34,6 @@ def load_time_background(path: Path) -> TimeBackground:
     """Read what :func:`save_time_background` wrote."""
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         return TimeBackground.of_arrays(dict(content))
-
-
-@dataclass(frozen=True)
-class GroupKeys:
-    """Names of the checkpoints of groups.
-
-    Attributes
-    ----------
-    content:
-        Digest of all that the sums depend on besides the groups.
-    """
-
-    content: str
-
-    def __call__(self, part: GroupRange) -> Key:
-        """Key of a part."""
-        return Key(f"{part.first}", digest(self.content, part))
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from ewaldite.errors import UserError
 from ewaldite.io.nexus import load, read_info, save
 from ewaldite.model.provenance import installed_version
 from ewaldite.model.quantity import parse_quantity
+from ewaldite.run.checkpoint import ContentKeys
 from ewaldite.run.digest import digest
 from ewaldite.run.shards import ShardProgress
 from ewaldite.spectroscopy.context import Context
-from ewaldite.spectroscopy.event_ranges import EventKeys
 from ewaldite.spectroscopy.forbidden_time import forbidden_live
 from ewaldite.spectroscopy.level_notes import level_lines, level_notes
 from ewaldite.spectroscopy.level_shards import (
@@ -67,7 +67,7 @@ def measure_level(context: Context, inputs: object) -> None:
         CountForbidden(text, context.base, run_sizes(context), guard),
         "time background",
         level_shards(context),
-        EventKeys(digest(installed_version(), inputs)),
+        ContentKeys(digest(installed_version(), inputs)),
         (save_forbidden, load_forbidden),
         ShardProgress(context.progress, size=lambda s: s.size, unit="events"),
     )

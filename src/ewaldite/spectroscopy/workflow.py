@@ -11,7 +11,6 @@ from typing import Any
 import scipp as sc
 
 from ewaldite.io.nexus import load, packing
-from ewaldite.run.budget import usable_processors
 from ewaldite.run.executor import Executor
 from ewaldite.run.first_use import compile_first
 from ewaldite.run.progress import Progress, SilentProgress
@@ -156,9 +155,8 @@ def run(context: Context, only: Sequence[str] | None = None) -> list[str]:
     compile_first(LOOPS, context.log, progress=context.progress)
     planned = forecast_run(context, stale(context, only))
     planned.announce(context.log)
-    most = usable_processors()
-    threads = min(context.options.computing.workers or most, most)
-    with Executor.of(context.options.computing) as executor, packing(threads):
+    computing = context.options.computing
+    with Executor.of(computing) as executor, packing(computing.packers):
         # workers elsewhere have another working directory
         base, folder = context.base.absolute(), context.out.absolute()
         steps = workflow(replace(context, executor=executor, base=base, folder=folder))
