@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from numba import cuda
 from numpy.typing import NDArray
 
 from ewaldite.spectroscopy.backend import Backend
@@ -120,6 +121,15 @@ def test_parts_add_up_and_go_through_arrays() -> None:
     assert total.root.shape == (whole.grid.size, 5)
     assert one.reduce(one.parts[0]).root.shape[1] == 1
     assert one.reduce(one.parts[1]).root.shape[1] == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*low occupancy")
+def test_a_gpu_gives_the_background_of_the_processor() -> None:
+    if not cuda.is_available():
+        pytest.skip("numba finds no GPU of NVIDIA (or no numba-cuda and driver for it)")
+    one, other = (time_background(work(levels(), device=d)) for d in ("gpu", "cpu"))
+    np.testing.assert_allclose(one.total, other.total, rtol=1e-11)
+    np.testing.assert_allclose(one.root.toarray(), other.root.toarray(), rtol=1e-11)
 
 
 def test_where_terms_are_too_many_variances_stay_exact_and_covariances_grow() -> None:
